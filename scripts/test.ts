@@ -1,0 +1,66 @@
+/**
+ * `npm test`: the suites that CI runs, one after the other, each within its time budget.
+ * Each suite is an npm script that prints `N passed, M failed` as its last line; the sum is printed at the end.
+ *
+ *     npm test                     all suites
+ *     npm test -- unit vectors     those named
+ */
+import { spawn } from "node:child_process";
+import { root } from "./bundle.mjs";
+import { type Counts, closingLine, readClosingLine } from "./counts.ts";
+
+type Suite = { name: string; command: string; minutes: number };
+
+const suites: Suite[] = [{ name: "unit", command: "npm run --silent unit", minutes: 2 }];
+
+function run({ command, minutes }: Suite): Promise<{ counts: Counts | undefined; exit: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(command, { cwd: root, shell: true, detached: true, stdio: ["ignore", "pipe", "inherit"] });
+    let tail = "";
+    let overtime = false;
+    const alarm = setTimeout(() => {
+      overtime = true;
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL"); // the shell and all that it started
+    }, minutes * 60_000);
+    child.stdout.on("data", (bytes: Buffer) => {
+      process.stdout.write(bytes);
+      tail = (tail + bytes.toString()).slice(-1000);
+    });
+    child.on("close", (code, signal) => {
+      clearTimeout(alarm);
+      const exit = overtime
+        ? `used up its ${minutes} minutes`
+        : signal
+          ? `was ended by ${signal}`
+          : `ended with ${code}`;
+      resolve({ counts: readClosingLine(tail), exit: code === 0 ? "" : exit });
+    });
+  });
+}
+
+const wanted = process.argv.slice(2);
+for (const name of wanted) {
+  if (suites.some((suite) => suite.name === name)) continue;
+  console.error(`test: there is no suite "${name}"; there are: ${suites.map((suite) => suite.name).join(", ")}`);
+  process.exit(2);
+}
+
+const total: Counts = { passed: 0, failed: 0 };
+const report: string[] = [];
+for (const suite of suites.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+  console.log(`\n== ${suite.name} ==\n`);
+  const start = Date.now();
+  const { counts, exit } = await run(suite);
+  const seconds = ((Date.now() - start) / 1000).toFixed(1);
+  const failed = counts?.failed || (exit !== "" || counts === undefined ? 1 : 0); // a crash counts as one failure
+  total.passed += counts?.passed ?? 0;
+  total.failed += failed;
+  const why = exit !== "" ? exit : counts === undefined ? "printed no closing line" : "";
+  report.push(
+    `  ${suite.name.padEnd(10)} ${closingLine({ passed: counts?.passed ?? 0, failed })} in ${seconds} s of ${suite.minutes * 60} s` +
+      (why && !counts?.failed ? ` (${why})` : ""),
+  );
+}
+console.log(`\n== all suites ==\n\n${report.join("\n")}\n`);
+console.log(closingLine(total));
+process.exit(total.failed > 0 ? 1 : 0);
