@@ -1,0 +1,144 @@
+/**
+ * What an instruction definition is made of: a name, the forms in which it is encoded, and its meaning.
+ *
+ * A form reads as in the manual: `form("0F AF /r", "Gv,Ev")`. Opcode text: an optional mandatory prefix (`NP` = none of
+ * 66, F2, F3; `66`, `F2`, `F3`), escape bytes, the opcode; then one of `/r` (a ModRM byte), `/0`..`/7` (opcode
+ * extension), `+r` (register in the opcode's low bits), `+i` (x87 stack register in the ModRM byte's low bits), or a
+ * whole ModRM byte (`0F 01 F8`). Operand letters are those of [SDM 2D A.2]: E, G, I, J, M, R, S, ... and a size letter.
+ */
+import type { Exec, Operand, Semantics, Unit } from "./exec.ts";
+import type { Decoded } from "./decode.ts";
+import type { Processor } from "./processor.ts";
+
+/** CPUID bits that gate forms; cpuid.ts says where each bit is. Absent means every x86-64 processor has it. */
+export type Feature =
+  | "cmov" | "cx8" | "cx16" | "popcnt" | "movbe" | "tsc" | "rdtscp" | "rdpid" | "clflush" | "clflushopt" | "rdrand" | "rdseed"
+  | "syscall" | "sysenter" | "fsgsbase" | "monitor" | "fpu" | "mmx" | "sse" | "sse2" | "sse3" | "fxsr" | "lahf64" | "invpcid"
+  | "smap" | "vmx" | "prefetchw" | "xsave" | "mtrr" | "msr" | "pge";
+
+export interface FormOptions {
+  /** #UD in 64-bit mode; #UD outside of it. */
+  readonly not64?: boolean;
+  readonly only64?: boolean;
+  /** 64-bit mode: operand size is 64 unless prefix 66 makes it 16 (PUSH, POP); or 64 whatever prefixes say (branches). */
+  readonly d64?: boolean;
+  readonly f64?: boolean;
+  readonly feature?: Feature;
+  /** #UD in real mode. */
+  readonly protectedOnly?: boolean;
+}
+
+export interface Form extends FormOptions {
+  readonly opcode: string;
+  readonly operands: readonly OperandSpec[];
+  readonly operandText: string;
+  readonly prefix: "NP" | "66" | "F2" | "F3" | null;
+  /** 0 one-byte, 1 0F, 2 0F 38, 3 0F 3A. */
+  readonly map: 0 | 1 | 2 | 3;
+  readonly byte: number;
+  readonly plusR: boolean;
+  readonly plusI: boolean;
+  /** True if a ModRM byte follows; `digit` and `exact` restrict it. */
+  readonly modrm: boolean;
+  readonly digit: number | null;
+  readonly exact: number | null;
+}
+
+/** Addressing letter and size letters of one operand. */
+export interface OperandSpec {
+  readonly text: string;
+  /** A letter of [SDM 2D A.2.1], `Z` for a register in the opcode, or "fixed". */
+  readonly method: string;
+  /** b w d q dq v z y p a s ss sd ps pd t x, or "" */
+  readonly type: string;
+  /** For "fixed": register number and size in bits (0: operand size), or the constant. */
+  readonly fixed?: { readonly kind: "gpr" | "imm" | "seg" | "st"; readonly value: number; readonly size: number };
+}
+
+/** Rare and large operations in plain TypeScript, called by every executor. */
+export type HelperBody = (cpu: Processor, insn: Decoded) => void;
+
+/** How hardware vectors are compared, see docs/vectors.md. */
+export interface VectorRule {
+  /** Flags the manual leaves undefined, given the operands' static facts; compared by no vector. */
+  readonly undefinedFlags?: string;
+  /** Why captured vectors of this definition are not compared, or not captured at all. */
+  readonly skip?: string;
+  /** Vendors differ here: forms or modes in words; the manual and a directed test decide. */
+  readonly vendor?: string;
+}
+
+export interface Instruction {
+  /** Lower-case mnemonic as objdump prints it in Intel syntax, without size suffixes. */
+  readonly name: string;
+  readonly forms: readonly Form[];
+  readonly run?: Semantics;
+  readonly helper?: HelperBody;
+  /** LOCK is legal where the destination (first operand) is memory. */
+  readonly lockable?: boolean;
+  /** REP prefixes repeat this string instruction: F3 and F2 alike (`rep`), or with a test of ZF (`repz`). */
+  readonly repeat?: "rep" | "repz";
+  /** Ends its block: control transfers end theirs by jumping; these end it for what they change [docs/engine.md]. */
+  readonly endsBlock?: boolean;
+  /** The instruction after this one ends the block too (STI, MOV SS, POP SS). */
+  readonly shadow?: boolean;
+  /** #GP(0) unless CPL is 0. */
+  readonly privileged?: boolean;
+  readonly unit?: Unit;
+  readonly vectors?: VectorRule;
+}
+
+const FIXED: Record<string, OperandSpec["fixed"]> = {
+  AL: { kind: "gpr", value: 0, size: 8 }, CL: { kind: "gpr", value: 1, size: 8 }, AH: { kind: "gpr", value: 4, size: 8 },
+  AX: { kind: "gpr", value: 0, size: 16 }, DX: { kind: "gpr", value: 2, size: 16 },
+  EAX: { kind: "gpr", value: 0, size: 32 }, ECX: { kind: "gpr", value: 1, size: 32 }, EDX: { kind: "gpr", value: 2, size: 32 },
+  rAX: { kind: "gpr", value: 0, size: 0 },
+  ES: { kind: "seg", value: 0, size: 16 }, CS: { kind: "seg", value: 1, size: 16 }, SS: { kind: "seg", value: 2, size: 16 },
+  DS: { kind: "seg", value: 3, size: 16 }, FS: { kind: "seg", value: 4, size: 16 }, GS: { kind: "seg", value: 5, size: 16 },
+  "1": { kind: "imm", value: 1, size: 8 }, "3": { kind: "imm", value: 3, size: 8 },
+  ST: { kind: "st", value: 0, size: 80 }, ST1: { kind: "st", value: 1, size: 80 },
+};
+
+function operandSpec(text: string): OperandSpec {
+  const fixed = FIXED[text];
+  if (fixed) return { text, method: "fixed", type: "", fixed };
+  if (text === "STi") return { text, method: "ST", type: "t" };
+  if (!/^[A-Z]/.test(text)) throw new Error(`operand "${text}": no such notation`);
+  return { text, method: text[0]!, type: text.slice(1) };
+}
+
+/** Parses one encoding; errors are ours, so they throw at start-up with the text. */
+export function form(opcode: string, operands = "", options: FormOptions = {}): Form {
+  const words: string[] = opcode.split(" ");
+  let prefix: Form["prefix"] = null;
+  const first = words[0]!;
+  if (first === "NP" || (words.length > 1 && /^(66|F2|F3)$/.test(first) && words[1] === "0F") ||
+    (first === "F3" && words[1] === "90")) prefix = words.shift() as Form["prefix"];
+  let map: Form["map"] = 0;
+  const escape = /^0F( 38| 3A)?(?= )/.exec(words.join(" "));
+  if (escape) {
+    map = escape[1] === " 38" ? 2 : escape[1] === " 3A" ? 3 : 1;
+    words.splice(0, map === 1 ? 1 : 2);
+  }
+  let text = words.shift() ?? "";
+  const plusR = text.endsWith("+r");
+  if (plusR) text = text.slice(0, -2);
+  const byte = Number.parseInt(text, 16);
+  if (!/^[0-9A-F]{2}$/.test(text)) throw new Error(`opcode "${opcode}": "${text}" is not a byte`);
+  let rest = words.shift() ?? "", digit: number | null = null, exact: number | null = null, plusI = false;
+  if (rest.endsWith("+i")) { plusI = true; rest = rest.slice(0, -2); }
+  if (/^\/[0-7]$/.test(rest)) digit = Number(rest[1]);
+  else if (/^[0-9A-F]{2}$/.test(rest)) exact = Number.parseInt(rest, 16);
+  else if (rest !== "" && rest !== "/r") throw new Error(`opcode "${opcode}": "${rest}" is not understood`);
+  const specs = operands === "" ? [] : operands.split(",").map(operandSpec);
+  return { ...options, opcode, operands: specs, operandText: operands, prefix, map, byte, plusR, plusI, modrm: rest !== "", digit, exact };
+}
+
+/** A definition with one or more forms. */
+export const instruction = (name: string, forms: Form[], run: Semantics, rest: Partial<Instruction> = {}): Instruction =>
+  ({ name, forms, run, ...rest });
+/** A definition whose meaning is a helper in TypeScript. */
+export const rare = (name: string, forms: Form[], helper: HelperBody, rest: Partial<Instruction> = {}): Instruction =>
+  ({ name, forms, helper, ...rest });
+
+export type { Exec, Operand, Semantics };

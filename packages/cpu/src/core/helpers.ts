@@ -1,0 +1,18 @@
+/**
+ * Operations in plain TypeScript that semantics call by name, through `Exec.call` and `Exec.callVector`. Arguments and
+ * results are unsigned words (bigint) or 128-bit vectors; a helper raises by `cpu.fault(...)`.
+ */
+import type { Processor } from "./processor.ts";
+import { VECTORS } from "./exceptions.ts";
+
+export type Helper = (cpu: Processor, args: bigint[]) => bigint;
+export type VectorHelper = (cpu: Processor, a: bigint, b: bigint, words: bigint[]) => bigint;
+
+const common: Record<string, Helper> = {
+  /** The unit is not available: #UD or #NM as modes.ts found. */
+  "unit.trap": (cpu, [vector]) => cpu.fault(Number(vector) === VECTORS.UD ? "UD" : "NM"),
+};
+
+/** Every helper by name; families add theirs here. */
+export const helpers: Record<string, Helper> = { ...common };
+export const vectorHelpers: Record<string, VectorHelper> = {};

@@ -1,0 +1,51 @@
+/** The opcode map, built from the definitions. Two forms that could claim the same bytes are refused. */
+import type { Form, Instruction } from "./forms.ts";
+
+export interface Entry { readonly def: Instruction; readonly form: Form; readonly id: number }
+
+export class OpcodeMap {
+  /** Every form with its number: the identity that records, traces and vectors use. */
+  readonly entries: Entry[] = [];
+  readonly #slots: Entry[][] = Array.from({ length: 4 * 256 }, () => []);
+
+  constructor(definitions: readonly Instruction[]) {
+    for (const def of definitions) for (const form of def.forms) this.#add({ def, form, id: this.entries.length });
+  }
+  #add(entry: Entry): void {
+    const { form } = entry;
+    this.entries.push(entry);
+    for (let i = 0; i < (form.plusR ? 8 : 1); i++) {
+      const slot = this.#slots[form.map * 256 + form.byte + i]!;
+      const rival = slot.find((other) => overlaps(form, other.form));
+      if (rival) throw new Error(`${entry.def.name} ${form.opcode} ${form.operandText} overlaps ${rival.def.name} ${rival.form.opcode} ${rival.form.operandText}`);
+      slot.push(entry);
+    }
+  }
+  candidates(map: number, byte: number): readonly Entry[] { return this.#slots[map * 256 + byte]!; }
+}
+
+/** Which values of mod a form accepts: bit 0 memory, bit 1 register. */
+export function modMask(form: Form): number {
+  for (const { method, type } of form.operands) {
+    if (method === "M") return 1;
+    if (method === "U" || method === "N") return 2;
+    if (method === "R" && !form.operands.some((o) => o.method === "C" || o.method === "D")) return 2;
+    void type;
+  }
+  return form.plusI ? 2 : 3;
+}
+
+function overlaps(a: Form, b: Form): boolean {
+  if ((a.not64 && b.only64) || (a.only64 && b.not64)) return false;
+  if (a.prefix !== null && b.prefix !== null && a.prefix !== b.prefix) return false;
+  if (a.prefix === null !== (b.prefix === null) && a.byte === 0x90) return false; // F3 90 is PAUSE, a more specific NOP
+  if (!a.modrm || !b.modrm) return a.modrm === b.modrm;
+  return [...Array(256).keys()].some((m) => accepts(a, m) && accepts(b, m));
+}
+
+/** Does the form accept this ModRM byte? */
+export function accepts(form: Form, modrm: number): boolean {
+  if (form.exact !== null) return form.plusI ? (modrm & 0xf8) === form.exact : modrm === form.exact;
+  if (form.digit !== null && (modrm >> 3 & 7) !== form.digit) return false;
+  return (modMask(form) & (modrm >= 0xc0 ? 2 : 1)) !== 0;
+}

@@ -1,0 +1,121 @@
+/**
+ * One logical processor: its state, its memory access, and the small set of operations that helpers are written with.
+ * The loops that run instructions are in executor files; what the state means is in modes.ts, segments.ts, events.ts.
+ */
+import type { MemoryAccess, Rights } from "./access.ts";
+import { type Exception, Fault, VECTORS } from "./exceptions.ts";
+import type { Decoded } from "./decode.ts";
+import type { Evaluator } from "./evaluator.ts";
+import { readFlags, writeFlags } from "./flags.ts";
+import type { PhysicalMemory } from "./physical.ts";
+import { CR0_PE, CR0_PG, EFER_LMA } from "./paging.ts";
+import { CS, S, SEG, segment } from "./state.ts";
+import type { Model } from "./model.ts";
+import { refreshModes } from "./modes.ts";
+
+/** What a processor asks of the board around it. All calls are synchronous; time is virtual. */
+export interface Board {
+  /** Port I/O; `bytes` is 1, 2 or 4; the answer is unsigned. */
+  portRead(port: number, bytes: number): number;
+  portWrite(port: number, bytes: number, value: number): void;
+  /** Virtual time in nanoseconds at the instruction that asks. */
+  now(): number;
+}
+
+export class Processor {
+  readonly id: number;
+  readonly memory: PhysicalMemory;
+  readonly access: MemoryAccess;
+  readonly model: Model;
+  readonly board: Board;
+  /** The one fault object of this processor. */
+  readonly pendingFault: Fault;
+  /** The evaluator: helpers read and write their operands through it. */
+  x!: Evaluator;
+  /** Offset in CS of the instruction at hand, and of the one after it. */
+  ip = 0;
+  nextIP = 0;
+  /** Set when a helper or a semantics has set RIP itself. */
+  jumped = false;
+
+  constructor(id: number, memory: PhysicalMemory, access: MemoryAccess, model: Model, board: Board) {
+    this.id = id;
+    this.memory = memory;
+    this.access = access;
+    this.model = model;
+    this.board = board;
+    this.pendingFault = access.fault;
+  }
+
+  // ---- state fields, by their addresses in S ----
+  u32(at: number): number { return this.memory.u32[at >> 2]!; }
+  setU32(at: number, value: number): void { this.memory.u32[at >> 2] = value; }
+  /** As a number: exact for canonical addresses and everything below 2^53; signed. */
+  number(at: number): number { return this.memory.i32[(at >> 2) + 1]! * 2 ** 32 + this.memory.u32[at >> 2]!; }
+  /** Writes a 64-bit field from a signed or unsigned number that is exact. */
+  setNumber(at: number, value: number): void {
+    this.memory.u32[at >> 2] = value >>> 0;
+    this.memory.i32[(at >> 2) + 1] = Math.floor(value / 2 ** 32);
+  }
+  u64(at: number): bigint { return this.memory.u64[at >> 3]!; }
+  setU64(at: number, value: bigint): void { this.memory.u64[at >> 3] = value; }
+  gpr(n: number): bigint { return this.memory.u64[(S.GPR >> 3) + n]!; }
+  setGpr(n: number, value: bigint): void { this.memory.u64[(S.GPR >> 3) + n] = value; }
+  gpr32(n: number): number { return this.memory.u32[(S.GPR >> 2) + 2 * n]!; }
+  /** As a 32-bit register write: the upper half becomes zero. */
+  setGpr32(n: number, value: number): void {
+    this.memory.u32[(S.GPR >> 2) + 2 * n] = value;
+    this.memory.u32[(S.GPR >> 2) + 2 * n + 1] = 0;
+  }
+  get flags(): number { return readFlags(this.memory); }
+  set flags(value: number) { writeFlags(this.memory, value); }
+
+  // ---- modes ----
+  get cpl(): number { return this.u32(S.CPL); }
+  get protectedMode(): boolean { return (this.u32(S.CR0) & CR0_PE) !== 0; }
+  get paging(): boolean { return (this.u32(S.CR0) & CR0_PG) !== 0; }
+  /** IA-32e mode (64-bit or compatibility), and 64-bit mode proper. */
+  get ia32e(): boolean { return (this.u32(S.EFER) & EFER_LMA) !== 0; }
+  get long(): boolean { return this.ia32e && (this.segmentAccess(CS) & 0x2000) !== 0; }
+  segmentAccess(n: number): number { return this.u32(segment(n) + SEG.access); }
+  selector(n: number): number { return this.u32(segment(n) + SEG.selector); }
+  /** Recomputes every derived field; to be called after control registers, EFER, segment registers or flags changed. */
+  refresh(): void { refreshModes(this); }
+
+  // ---- faults: these unwind to the executor ----
+  fault(exception: Exception, code = 0): never {
+    this.pendingFault.vector = VECTORS[exception];
+    this.pendingFault.code = code;
+    throw this.pendingFault;
+  }
+  requireCpl0(): void { if (this.cpl !== 0) this.fault("GP", 0); }
+
+  // ---- memory by linear address ----
+  /** Reads 1, 2, 4 or 8 bytes; faults unwind. The address is canonical (or below 4 GiB). */
+  readLinear(linear: number, bytes: 1 | 2 | 4, rights: Rights = "current"): number {
+    if (!this.access.load(linear, bytes, S.RESULT, rights)) throw this.pendingFault;
+    return this.memory.u32[S.RESULT >> 2]!;
+  }
+  readLinear64(linear: number, rights: Rights = "current"): bigint {
+    if (!this.access.load(linear, 8, S.RESULT, rights)) throw this.pendingFault;
+    return this.memory.u64[S.RESULT >> 3]!;
+  }
+  writeLinear(linear: number, bytes: 1 | 2 | 4, value: number, rights: Rights = "current"): void {
+    this.memory.u32[S.ARG0 >> 2] = value;
+    if (!this.access.store(linear, bytes, S.ARG0, rights)) throw this.pendingFault;
+  }
+  writeLinear64(linear: number, value: bigint, rights: Rights = "current"): void {
+    this.memory.u64[S.ARG0 >> 3] = value;
+    if (!this.access.store(linear, 8, S.ARG0, rights)) throw this.pendingFault;
+  }
+
+  /** Continues at this offset in CS, which the caller has checked; ends the block. */
+  jumpTo(ip: number): void {
+    this.setNumber(S.RIP, ip);
+    this.jumped = true;
+  }
+}
+
+/** Is this 64-bit word a canonical address (bits 63:47 equal)? */
+export const isCanonical = (address: bigint): boolean => BigInt.asIntN(48, address) === BigInt.asIntN(64, address);
+export type { Decoded };

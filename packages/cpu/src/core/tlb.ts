@@ -1,0 +1,176 @@
+/**
+ * The translation look-aside buffer: three direct-mapped arrays (read, write, execute) in the WebAssembly memory, so
+ * that emitted code looks up with one load and one compare. Its contents are architectural: a guest can see what stays
+ * in it, so it is saved and digested, and every executor uses the same one at the same points.
+ *
+ * An entry's tag is the linear page address plus, in its low 12 bits, all that permission and address space depend on:
+ * bits 11:4 the *group* (one per address space), bits 3:1 the *variant* (user, CR0.WP, SMAP in force), bit 0 `slow`. So a
+ * change of privilege or address space needs no flush, and no fast comparison matches an entry marked slow
+ * (MMIO, pages with decoded code, watchpoints) or an access that crosses its page.
+ */
+import { LAYOUT, PAGE, TLB_ENTRIES, TLB_ENTRY_BYTES, type PhysicalMemory } from "./physical.ts";
+
+export type Access = 0 | 1 | 2;
+export const READ = 0, WRITE = 1, EXECUTE = 2;
+
+/** Offsets within an entry. */
+export const ENTRY = {
+  tag: 0,
+  /** Host address of the page, or 0: no memory there. */
+  host: 8,
+  flags: 12,
+  /** Physical page number. */
+  page: 16,
+} as const;
+/** Flags of an entry. */
+export const GLOBAL = 1, LARGE = 2;
+export const SLOW = 1;
+/** A tag that no access has: bits 63:48 are not a sign extension. */
+const EMPTY_LOW = 0, EMPTY_HIGH = 0x55550000;
+const GROUPS = 256;
+
+/** Variant bits of a data context. */
+export const USER = 1, WRITE_PROTECT = 2, SMAP_CHECKED = 4;
+/** Variant bit of an execute context, beside USER. */
+export const SMEP_CHECKED = 2;
+export const contextOf = (group: number, variant: number) => group << 4 | variant << 1;
+
+export class Tlb {
+  readonly base: number;
+  readonly #memory: PhysicalMemory;
+  /** The group in use, the address space each group stands for ("" = none any more), and the next group to give out. */
+  group = 0;
+  #spaces: string[] = [];
+
+  constructor(memory: PhysicalMemory, cpu: number) {
+    this.#memory = memory;
+    this.base = LAYOUT.tlbs + cpu * LAYOUT.tlbBytes;
+    this.flushAll();
+  }
+
+  /** Address of the entry that a linear page maps to. */
+  entry(access: Access, linear: number): number {
+    return this.base + ((access * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1))) * TLB_ENTRY_BYTES);
+  }
+  /** Does the entry hold this page in this context (slow or not)? */
+  hit(entry: number, linear: number, context: number): boolean {
+    const { i32 } = this.#memory;
+    return (i32[entry >> 2]! & ~SLOW) === ((linear & ~0xfff) | context) && i32[(entry >> 2) + 1] === highWord(linear);
+  }
+  /** True if the entry holds a global page that another address space of this processor brought in. */
+  adopt(entry: number, linear: number, context: number): boolean {
+    const { i32 } = this.#memory, at = entry >> 2;
+    const differs = (i32[at]! & ~SLOW) ^ ((linear & ~0xfff) | context);
+    if ((differs & ~0xff0) !== 0 || i32[at + 1] !== highWord(linear) || !(i32[at + 3]! & GLOBAL)) return false;
+    i32[at] = (i32[at]! & SLOW) | (linear & ~0xfff) | context;
+    return true;
+  }
+  fill(access: Access, linear: number, context: number, page: number, flags: number): number {
+    const { i32, u32 } = this.#memory, entry = this.entry(access, linear), at = entry >> 2;
+    const host = page >= 1 << 20 ? 0 : access === WRITE ? this.#memory.writeHost[page]! : this.#memory.readHost[page]!;
+    const slow = host === 0 || (access === WRITE && this.#slowWrite(page, host));
+    i32[at] = (linear & ~0xfff) | context | (slow ? SLOW : 0);
+    i32[at + 1] = highWord(linear);
+    u32[at + 2] = host;
+    i32[at + 3] = flags;
+    u32[at + 4] = page;
+    u32[at + 5] = 0;
+    return entry;
+  }
+
+  /** Pages with decoded code, and pages whose reads go elsewhere (a read-modify-write reads through the write entry). */
+  #slowWrite(page: number, host: number): boolean {
+    return this.#memory.codePages[page] !== 0 || this.#memory.readHost[page] !== host;
+  }
+
+  flushAll(): void {
+    this.#each((at) => this.#clear(at));
+    this.#spaces = [];
+    this.group = this.#group("");
+  }
+  /** Switches to an address space; `fresh` forgets what was cached of it. Spaces are named by the caller. */
+  enterSpace(space: string, fresh: boolean): void {
+    if (fresh) this.dropSpace(space);
+    const known = this.#spaces.indexOf(space);
+    this.group = known >= 0 ? known : this.#group(space);
+  }
+  dropSpace(space: string): void {
+    const known = this.#spaces.indexOf(space);
+    if (known >= 0) this.#spaces[known] = "";
+  }
+  #group(space: string): number {
+    if (this.#spaces.length === GROUPS) {
+      this.#each((at) => this.#clear(at));
+      this.#spaces = [];
+    }
+    return this.#spaces.push(space) - 1;
+  }
+  /** Removes a page from every space (INVLPG removes global pages too), and every part of a large page around it. */
+  invalidate(linear: number): void {
+    const { i32 } = this.#memory, low = linear & ~0xfff, high = highWord(linear);
+    this.#each((at) => {
+      if (i32[at + 1] !== high) return;
+      const mask = i32[at + 3]! & LARGE ? ~0x3fffff : ~0xfff;
+      if (((i32[at]! ^ low) & mask) === 0) this.#clear(at);
+    });
+  }
+  flushNonGlobal(): void {
+    const { i32 } = this.#memory;
+    this.#each((at) => { if (!(i32[at + 3]! & GLOBAL)) this.#clear(at); });
+  }
+  /** After the physical map changed: host addresses are stale. Translations stay. */
+  refreshHosts(): void {
+    const { i32, u32, readHost, writeHost } = this.#memory;
+    this.#each((at, access) => {
+      if (i32[at + 1] === EMPTY_HIGH) return;
+      const page = u32[at + 4]!, host = page >= 1 << 20 ? 0 : access === WRITE ? writeHost[page]! : readHost[page]!;
+      u32[at + 2] = host;
+      const slow = host === 0 || (access === WRITE && this.#slowWrite(page, host));
+      i32[at] = (i32[at]! & ~SLOW) | (slow ? SLOW : 0);
+    });
+  }
+  /** Code was decoded from this physical page (or dropped): writes through the TLB must (or need no longer) be slow. */
+  markCode(page: number): void {
+    const { i32, u32 } = this.#memory;
+    for (let i = 0; i < TLB_ENTRIES; i++) {
+      const at = (this.base + (WRITE * TLB_ENTRIES + i) * TLB_ENTRY_BYTES) >> 2;
+      if (u32[at + 4] === page && i32[at + 1] !== EMPTY_HIGH) i32[at] = i32[at]! & ~SLOW | (this.#slowWrite(page, u32[at + 2]!) ? SLOW : 0);
+    }
+  }
+
+  /** What a guest can observe: tags without `slow`, flags and pages. Host addresses are not part of it. */
+  save(): { entries: [access: number, index: number, low: number, high: number, flags: number, page: number][]; spaces: string[]; group: number } {
+    const { i32, u32 } = this.#memory;
+    const entries: [number, number, number, number, number, number][] = [];
+    this.#each((at, access, index) => {
+      if (i32[at + 1] !== EMPTY_HIGH) entries.push([access, index, i32[at]! & ~SLOW, i32[at + 1]!, i32[at + 3]!, u32[at + 4]!]);
+    });
+    return { entries, spaces: [...this.#spaces], group: this.group };
+  }
+  restore(saved: ReturnType<Tlb["save"]>): void {
+    const { i32, u32 } = this.#memory;
+    this.flushAll();
+    this.#spaces = [...saved.spaces];
+    this.group = saved.group;
+    for (const [access, index, low, high, flags, page] of saved.entries) {
+      const at = (this.base + (access * TLB_ENTRIES + index) * TLB_ENTRY_BYTES) >> 2;
+      i32[at] = low; i32[at + 1] = high; i32[at + 3] = flags; u32[at + 4] = page; u32[at + 5] = 0;
+    }
+    this.refreshHosts();
+  }
+
+  #clear(at: number): void {
+    const { i32 } = this.#memory;
+    i32[at] = EMPTY_LOW; i32[at + 1] = EMPTY_HIGH;
+    i32[at + 2] = 0; i32[at + 3] = 0; i32[at + 4] = 0; i32[at + 5] = 0;
+  }
+  #each(visit: (at: number, access: number, index: number) => void): void {
+    for (let access = 0; access < 3; access++) {
+      for (let i = 0; i < TLB_ENTRIES; i++) visit((this.base + (access * TLB_ENTRIES + i) * TLB_ENTRY_BYTES) >> 2, access, i);
+    }
+  }
+}
+
+/** Upper word of a linear address, which is a number: unsigned below 4 GiB, or canonical and signed. */
+export const highWord = (linear: number) => Math.floor(linear / 0x100000000) | 0;
+export { PAGE };
