@@ -1,7 +1,7 @@
 /**
  * The three kinds of error. What the guest does wrong is architecture (a fault, an error bit) and never throws.
- * What the user does wrong throws a {@link ConfigError} when the machine is built. What we do wrong throws an
- * {@link InternalError}, with the state printed.
+ * What the user does wrong throws a {@link ConfigError} when the machine is built, or a {@link StateError} when it is
+ * restored. What we do wrong throws an {@link InternalError}, with the state printed.
  */
 
 /** A configuration that cannot work. Says which setting, what was given, and what is allowed. */
@@ -21,6 +21,22 @@ export class ConfigError extends Error {
     super(`${setting}: ${show(given)} is not possible; allowed: ${allowed}`);
     this.setting = setting;
     this.allowed = allowed;
+  }
+}
+
+/** A saved state that does not fit: of another version, of another machine, or damaged. Nothing was restored. */
+export class StateError extends Error {
+  override readonly name = "StateError";
+  /** Where in the state: `"devices.ahci.port0.CLB"`, or `""` for all of it. */
+  readonly path: string;
+
+  /**
+   * @param path where in the state; `""` for all of it
+   * @param problem what is wrong there, as a phrase
+   */
+  constructor(path: string, problem: string) {
+    super(`saved state${path === "" ? "" : ` at ${path}`}: ${problem}`);
+    this.path = path;
   }
 }
 
@@ -66,9 +82,8 @@ function show(value: unknown): string {
   if (Array.isArray(value)) {
     return `[${value.slice(0, 16).map(show).join(", ")}${value.length > 16 ? `, .. ${value.length} in all` : ""}]`;
   }
-  const own =
-    Object.getPrototypeOf(value) === Object.prototype || !Object.hasOwn(Object.getPrototypeOf(value), "toString");
-  if (!own) return String(value);
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== null && prototype !== Object.prototype) return String(value); // Long, Error: they know best
   const fields = Object.entries(value).slice(0, 16);
   return `{ ${fields.map(([name, field]) => `${name}: ${typeof field === "object" ? "{..}" : show(field)}`).join(", ")} }`;
 }
