@@ -3,7 +3,7 @@
  * executors are compared with, it steps and traces, and helpers read and write their operands through it.
  */
 import { type BoundOperand, type Decoded, NO_REGISTER, RIP_BASE } from "./decode.ts";
-import { Exec, type FloatBinary, type FloatFormat, type HelperName, type Lane, type Operand, type Size, type VectorBinary, type VectorLogic } from "./exec.ts";
+import { Exec, type FloatBinary, type FloatFormat, type HelperName, type Lane, type NumberKind, type Operand, type Size, type VectorBinary, type VectorLogic } from "./exec.ts";
 import type { Exception } from "./exceptions.ts";
 import { helpers, vectorHelpers } from "./helpers.ts";
 import { isCanonical, type Processor } from "./processor.ts";
@@ -89,7 +89,7 @@ export class Evaluator extends Exec<bigint> {
     const { insn } = this;
     return BigInt.asUintN(operand.size, BigInt(this.#cpu.nextIP) + BigInt(insn.immLow));
   }
-  nextIP(): bigint { return this.insn.long ? word(BigInt(this.#cpu.nextIP)) : BigInt.asUintN(this.insn.mode.bits === 16 ? 16 : 32, BigInt(this.#cpu.nextIP)); }
+  nextIP(): bigint { return this.insn.long ? word(BigInt(this.#cpu.nextIP)) : BigInt.asUintN(32, BigInt(this.#cpu.nextIP)); }
   call(helper: HelperName, ...args: bigint[]): bigint { return helpers[helper]!(this.#cpu, args); }
 
   read(operand: Operand): bigint {
@@ -218,7 +218,16 @@ export class Evaluator extends Exec<bigint> {
   vectorBinary(op: VectorBinary, width: Lane, a: bigint, b: bigint): bigint { return vectors.binary(op, width, a, b); }
   vectorShift(op: "shl" | "shr" | "sar", width: Lane, a: bigint, count: bigint): bigint { return vectors.shift(op, width, a, count); }
   shuffle(a: bigint, b: bigint, bytes: readonly number[]): bigint { return vectors.shuffle(a, b, bytes); }
+  shuffleBy(selector: bigint, a: bigint, b: bigint, bytes: (selector: number) => readonly number[]): bigint { return vectors.shuffle(a, b, bytes(Number(selector & 0xffn))); }
+  vectorNarrow(to: "s" | "u", width: 8 | 16, a: bigint, b: bigint): bigint { return vectors.narrow(to, width, a, b); }
+  vectorMulWide(half: "low" | "high", lanes: "s" | "u", width: 8 | 16 | 32, a: bigint, b: bigint): bigint { return vectors.mulWide(half, lanes, width, a, b); }
+  vectorDot(a: bigint, b: bigint): bigint { return vectors.dot(a, b); }
+  vectorAddPairs(lanes: "s" | "u", width: 8 | 16, a: bigint): bigint { return vectors.addPairs(lanes, width, a); }
+  vectorSigns(width: Lane, a: bigint): bigint { return vectors.signs(width, a); }
   floatBinary(op: FloatBinary, format: FloatFormat, lanes: number, a: bigint, b: bigint): bigint { return vectors.floatBinary(this.#cpu, op, format, lanes, a, b); }
   floatSqrt(format: FloatFormat, lanes: number, a: bigint, b: bigint): bigint { return vectors.floatSqrt(this.#cpu, format, lanes, a, b); }
+  floatCompare(format: FloatFormat, lanes: number, a: bigint, b: bigint, predicate: bigint): bigint { return vectors.floatCompare(this.#cpu, format, lanes, a, b, Number(predicate & 31n)); }
+  floatRelation(format: FloatFormat, a: bigint, b: bigint, signals: boolean): bigint { return vectors.floatRelation(this.#cpu, format, a, b, signals); }
+  floatConvert(from: NumberKind, to: NumberKind, lanes: number, a: bigint, truncate = false): bigint { return vectors.floatConvert(this.#cpu, from, to, lanes, a, truncate); }
   callVector(helper: HelperName, a: bigint, b: bigint, ...words: bigint[]): bigint { return vectorHelpers[helper]!(this.#cpu, a, b, words); }
 }

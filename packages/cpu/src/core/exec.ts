@@ -50,6 +50,8 @@ export type VectorBinary =
 export type VectorLogic = "and" | "or" | "xor" | "andnot";
 export type FloatFormat = 32 | 64;
 export type FloatBinary = "add" | "sub" | "mul" | "div" | "min" | "max";
+/** What `floatConvert` converts: signed integers and floating-point numbers. */
+export type NumberKind = "i32" | "i64" | "f32" | "f64";
 
 /** The abstract machine. Primitives are abstract; everything that can be said in terms of them is said here, once. */
 export abstract class Exec<V> {
@@ -143,12 +145,36 @@ export abstract class Exec<V> {
   abstract vectorShift(op: "shl" | "shr" | "sar", width: Lane, a: V, count: V): V;
   /** Bytes of `a` then `b` chosen by static indices 0..31. */
   abstract shuffle(a: V, b: V, bytes: readonly number[]): V;
+  /** As `shuffle`, by the 16 indices that `bytes` gives for the low 8 bits of `selector`. `bytes` is pure: it may become a table. */
+  abstract shuffleBy(selector: V, a: V, b: V, bytes: (selector: number) => readonly number[]): V;
+  /** Lanes of `a` then `b`, of twice `width` and read as signed, clamped to lanes of `width`, signed or unsigned. */
+  abstract vectorNarrow(to: "s" | "u", width: 8 | 16, a: V, b: V): V;
+  /** Products, in lanes of twice `width`, of the lanes in the low or high halves of `a` and `b`, read as signed or unsigned. */
+  abstract vectorMulWide(half: "low" | "high", lanes: "s" | "u", width: 8 | 16 | 32, a: V, b: V): V;
+  /** Sums of neighbouring products of signed 16-bit lanes, in 32-bit lanes (they wrap). */
+  abstract vectorDot(a: V, b: V): V;
+  /** Sums of neighbouring lanes, read as signed or unsigned, in lanes of twice `width`. */
+  abstract vectorAddPairs(lanes: "s" | "u", width: 8 | 16, a: V): V;
+  /** The top bit of each lane, as bits of a word: lane 0 is bit 0. */
+  abstract vectorSigns(width: Lane, a: V): V;
 
   // ---- floating point (SSE); exact, MXCSR flags are accumulated, unmasked exceptions raise #XM before any write ----
   /** Lane-wise arithmetic over the first `lanes` lanes; the other lanes come from `a`. */
   abstract floatBinary(op: FloatBinary, format: FloatFormat, lanes: number, a: V, b: V): V;
   /** Square roots of the first `lanes` lanes of `b`; the other lanes come from `a`. */
   abstract floatSqrt(format: FloatFormat, lanes: number, a: V, b: V): V;
+  /**
+   * All ones or zero in each of the first `lanes` lanes: does the predicate hold between `a` and `b`? The other lanes come
+   * from `a`. `predicate` is a word, of which bits 4:0 count, as in imm8 of VCMPPS (CMPPS clears bits 4:3).
+   */
+  abstract floatCompare(format: FloatFormat, lanes: number, a: V, b: V, predicate: V): V;
+  /** Relation of lane 0 of `a` to lane 0 of `b`: 0 less, 1 equal, 2 greater, 3 unordered. `signals`: a QNaN is invalid too. */
+  abstract floatRelation(format: FloatFormat, a: V, b: V, signals: boolean): V;
+  /**
+   * The first `lanes` lanes of `a`, of kind `from`, as the first lanes of a vector of kind `to`; its other lanes are zero.
+   * Rounds as MXCSR says, or toward zero with `truncate`; what no integer can hold becomes the integer indefinite.
+   */
+  abstract floatConvert(from: NumberKind, to: NumberKind, lanes: number, a: V, truncate?: boolean): V;
   /** Any other vector operation: a TypeScript helper of two vectors and words. It may raise. See helpers.ts. */
   abstract callVector(helper: HelperName, a: V, b: V, ...words: V[]): V;
 

@@ -26,6 +26,7 @@ export function refreshModes(cpu: Processor): void {
   u32[S.MODE >> 2] = bits | (real || virtual8086 ? MODE_REAL : 0);
   cpu.setU64(S.LINEAR_MASK, long ? 0xffffffffffffffffn : 0xffffffffn);
   cpu.setU64(S.STACK_MASK, long ? 0xffffffffffffffffn : cpu.segmentAccess(SS) & DB_BIT ? 0xffffffffn : 0xffffn);
+  cpu.setU64(S.CODE_LAST, long ? 0xffffffffffffffffn : cpu.u64(segment(CS) + SEG.limit));
   for (let n = 0; n < 6; n++) refreshSegment(cpu, n, long, real || virtual8086);
   refreshContext(cpu);
   refreshUnits(cpu, cr0);
@@ -69,6 +70,11 @@ function refreshUnits(cpu: Processor, cr0: number): void {
   u32[S.SSE_TRAP >> 2] = em || !(cr4 & CR4_OSFXSR) ? UD : ts ? NM : 0;
   u32[S.AVX_TRAP >> 2] = !(cr4 & CR4_OSXSAVE) || (u32[S.XCR0 >> 2]! & 6) !== 6 ? UD : ts ? NM : 0;
   u32[S.WAIT_TRAP >> 2] = ts && cr0 & CR0_MP ? NM : 0;
-  const mxcsr = u32[S.MXCSR >> 2]!;
+  refreshMxcsr(cpu);
+}
+
+/** May SSE arithmetic take its fast path? To be called after MXCSR changed. */
+export function refreshMxcsr(cpu: Processor): void {
+  const { u32 } = cpu.memory, mxcsr = u32[S.MXCSR >> 2]!;
   u32[S.SSE_FAST >> 2] = (mxcsr & 0xffc0) === 0x1f80 && mxcsr & 0x20 ? 1 : 0;
 }
