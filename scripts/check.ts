@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { root } from "./bundle.mjs";
-import { closingLine } from "./counts.ts";
+import { finish } from "./counts.ts";
 import { projectFiles } from "./files.ts";
 import { findingsIn } from "./rules.ts";
 
@@ -48,5 +48,4 @@ for (const [name, check] of Object.entries(checks)) {
     console.log(`\n${complaints.trimEnd()}\n`);
   }
 }
-console.log(closingLine({ passed, failed }));
-process.exit(failed > 0 ? 1 : 0);
+finish({ passed, failed });

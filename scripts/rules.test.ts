@@ -58,6 +58,8 @@ test("no arithmetic that depends on the engine", () => {
   assert.equal(rulesOf(device, "const { sin } = Math;"), ["1 no-engine-dependence"]);
   assert.equal(rulesOf(device, 'Math["sin"](1);'), ["1 no-engine-dependence"]);
   assert.equal(rulesOf(device, "const a = 2 ** n;"), ["1 no-engine-dependence"]);
+  assert.equal(rulesOf(device, "const a = 10 ** 3;"), ["1 no-engine-dependence"]);
+  assert.equal(rulesOf(device, "const a = 3 * 2 ** 32;"), []);
   assert.equal(rulesOf(device, "a **= 2;"), ["1 no-engine-dependence"]);
   assert.equal(rulesOf(device, "const a = 2n ** n, b = Math.imul(1, 2), c = Math.sqrt(2);"), []);
   assert.equal(rulesOf(device, "a.toLocaleString();"), ["1 no-engine-dependence"]);

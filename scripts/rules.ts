@@ -196,8 +196,12 @@ function determinism(tree: ts.SourceFile): Finding[] {
     } else if (ts.isPropertyAccessExpression(node) && /^(toLocale\w+|localeCompare)$/.test(node.name.text)) {
       say(node.name, engine[0], `${node.name.text}: ${engine[1]}`);
     } else if (ts.isBinaryExpression(node) && isPower(node.operatorToken.kind)) {
-      if (!isBigInt(node.left) && !isBigInt(node.right))
-        say(node.operatorToken, "no-engine-dependence", "** on numbers: engines round differently; shift, or multiply");
+      if (!isBigInt(node.left) && !isBigInt(node.right) && !isPowerOfTwo(node))
+        say(
+          node.operatorToken,
+          engine[0],
+          "** on numbers: engines round differently; shift, multiply, or write 2 ** 32",
+        );
     }
     ts.forEachChild(node, visit);
   };
@@ -215,6 +219,11 @@ function determinism(tree: ts.SourceFile): Finding[] {
 
 const isPower = (kind: ts.SyntaxKind) =>
   kind === ts.SyntaxKind.AsteriskAsteriskToken || kind === ts.SyntaxKind.AsteriskAsteriskEqualsToken;
+
+/** `2 ** 32`: a power of two written out is exact in every engine. */
+function isPowerOfTwo({ left, right }: ts.BinaryExpression): boolean {
+  return ts.isNumericLiteral(left) && left.text === "2" && ts.isNumericLiteral(right) && /^\d+$/.test(right.text);
+}
 
 function isBigInt(node: ts.Expression): boolean {
   if (ts.isParenthesizedExpression(node)) return isBigInt(node.expression);

@@ -7,7 +7,7 @@
  */
 import { spawn } from "node:child_process";
 import { root } from "./bundle.mjs";
-import { type Counts, closingLine, readClosingLine } from "./counts.ts";
+import { type Counts, closingLine, finish, readClosingLine } from "./counts.ts";
 
 type Suite = { name: string; command: string; minutes: number };
 
@@ -28,12 +28,9 @@ function run({ command, minutes }: Suite): Promise<{ counts: Counts | undefined;
     });
     child.on("close", (code, signal) => {
       clearTimeout(alarm);
-      const exit = overtime
-        ? `used up its ${minutes} minutes`
-        : signal
-          ? `was ended by ${signal}`
-          : `ended with ${code}`;
-      resolve({ counts: readClosingLine(tail), exit: code === 0 ? "" : exit });
+      let exit = code === 0 ? "" : `ended with ${code ?? signal}`;
+      if (overtime) exit = `used up its ${minutes} minutes`;
+      resolve({ counts: readClosingLine(tail), exit });
     });
   });
 }
@@ -62,5 +59,4 @@ for (const suite of suites.filter(({ name }) => wanted.length === 0 || wanted.in
   );
 }
 console.log(`\n== all suites ==\n\n${report.join("\n")}\n`);
-console.log(closingLine(total));
-process.exit(total.failed > 0 ? 1 : 0);
+finish(total);

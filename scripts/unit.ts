@@ -7,7 +7,7 @@
 import { rmSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { bundle, root } from "./bundle.mjs";
-import { closingLine } from "./counts.ts";
+import { finish } from "./counts.ts";
 import { projectFiles } from "./files.ts";
 
 declare global {
@@ -27,11 +27,11 @@ process.on("exit", () => rmSync(`${root}/.cache/${folder}`, { recursive: true, f
 
 // The summary that uvu prints is the only place where its counts can be read.
 let printed = "";
-const write = process.stdout.write.bind(process.stdout) as (chunk: string | Uint8Array) => boolean;
-process.stdout.write = ((chunk: string | Uint8Array) => {
+const write = process.stdout.write;
+process.stdout.write = ((chunk: string | Uint8Array, ...rest: []) => {
   printed = (printed + chunk).slice(-2000);
-  return write(chunk);
-}) as typeof process.stdout.write;
+  return write.call(process.stdout, chunk, ...rest);
+}) as typeof write;
 
 let broken = 0;
 if (files.length > 0) {
@@ -60,5 +60,4 @@ if (files.length > 0) {
 const count = (label: string) => Number(new RegExp(`${label}:\\s+(\\d+)`).exec(printed)?.[1] ?? 0);
 const passed = count("Passed");
 const failed = count("Total") - passed + broken;
-console.log(closingLine({ passed, failed }));
-process.exit(failed > 0 ? 1 : 0);
+finish({ passed, failed });
