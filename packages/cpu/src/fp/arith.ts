@@ -1,9 +1,9 @@
 /**
  * Addition, subtraction, multiplication, division, square root and fused multiply-add, exact and correctly rounded.
  *
- * Each takes the format of its result; `aFormat` and `bFormat` differ from it when an x87 instruction has an operand in memory
- * (FADD m32fp), whose denormals and SNaNs must be seen before they are widened. Order of the checks: unsupported and SNaN, QNaN,
- * other invalid operations and division by zero, denormal operand. [SDM 1 4.9.2]
+ * Each takes the format of its result; `aFormat` and `bFormat` differ from it when an x87 instruction has an operand in
+ * memory (FADD m32fp), whose denormals and SNaNs must be seen before they are widened. Order of the checks: unsupported
+ * and SNaN, QNaN, other invalid operations and division by zero, denormal operand. [SDM 1 4.9.2]
  */
 import { DE, type FpEnv, ZE } from "./env.ts";
 import {
@@ -180,7 +180,10 @@ export function fma(env: FpEnv, format: Format, a: bigint, b: bigint, c: bigint,
   return fuse(env, format, sign, addendSign, x, y, z);
 }
 
-/** All bits of a finite product plus an addend. Products have 106 bits at most, so 240 bits of room hold what matters of both. */
+/**
+ * All bits of a finite product plus an addend. Products have 106 bits at most, so 240 bits of room hold what matters of
+ * both.
+ */
 function fuse(
   env: FpEnv,
   format: Format,

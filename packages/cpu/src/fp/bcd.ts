@@ -1,7 +1,8 @@
-/** Packed BCD: 18 digits and a sign bit. [SDM 1 4.7, figure 4-6] */
+/** Packed BCD: 18 digits and a sign bit. [SDM 1 4.7] */
+
+import { integralMagnitude } from "./convert.ts";
 import { type FpEnv, IE } from "./env.ts";
 import { bitLength, F80, FINITE, packBiased, power, shift, unpack, ZERO, zero } from "./formats.ts";
-import { integralMagnitude } from "./convert.ts";
 
 export const BCD_INDEFINITE = 0xffff_c000_0000_0000_0000n;
 const SIGN = 1n << 79n;

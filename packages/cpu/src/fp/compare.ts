@@ -8,8 +8,8 @@ export const GREATER = 2;
 export const UNORDERED = 3;
 
 /**
- * The relation of a to b. An SNaN or unsupported operand is invalid; a QNaN only when `signalsQnan` (COMISS, FCOM, FTST, CMPLTPS as
- * opposed to UCOMISS, FUCOM, CMPEQPS). [SDM 1 8.3.5, 11.4.2]
+ * The relation of a to b. An SNaN or unsupported operand is invalid; a QNaN only when `signalsQnan` (COMISS, FCOM,
+ * FTST, CMPLTPS as opposed to UCOMISS, FUCOM, CMPEQPS). [SDM 1 8.3.6]
  */
 export function compare(
   env: FpEnv,
@@ -48,7 +48,11 @@ function orderMagnitudes(x: Operand, y: Operand): number {
   return x.significand < y.significand ? LESS : GREATER;
 }
 
-/** Bit n: the predicate is true for relation n (LESS, EQUAL, GREATER, UNORDERED). Imm8 bits 3:0 of CMPPS and VCMPPS. [SDM 2A CMPPD, table 3-1] */
+/**
+ * Bit n: the predicate is true for relation n (LESS, EQUAL, GREATER, UNORDERED). Imm8 bits 3:0 of CMPPS and VCMPPS.
+ * [SDM 2A CMPPD]
+ */
+// biome-ignore format: one row of eight predicates a line
 const TRUE_FOR = [
   0b0010, 0b0001, 0b0011, 0b1000, 0b1101, 0b1110, 0b1100, 0b0111, // EQ LT LE UNORD NEQ NLT NLE ORD
   0b1010, 0b1001, 0b1011, 0b0000, 0b0101, 0b0110, 0b0100, 0b1111, // EQ_U NGE NGT FALSE NEQ_O GE GT TRUE

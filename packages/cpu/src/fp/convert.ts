@@ -14,7 +14,7 @@ import {
   ZERO,
   zero,
 } from "./formats.ts";
-import { invalid, propagateOne } from "./nan.ts";
+import { propagateOne } from "./nan.ts";
 import { round, roundsUp } from "./round.ts";
 
 /**
@@ -35,8 +35,8 @@ export function convert(env: FpEnv, from: Format, to: Format, bits: bigint): big
 export const integerIndefinite = (width: number): bigint => power(width - 1);
 
 /**
- * To a signed integer of 16, 32 or 64 bits: FIST, FISTTP, CVTSD2SI, CVTTPS2DQ. The result is the bit pattern, not negative.
- * `rounding` is TOWARD_ZERO for the truncating instructions.
+ * To a signed integer of 16, 32 or 64 bits: FIST, FISTTP, CVTSD2SI, CVTTPS2DQ. The result is the bit pattern, not
+ * negative. `rounding` is TOWARD_ZERO for the truncating instructions.
  */
 export function toInteger(env: FpEnv, from: Format, bits: bigint, width: number, rounding = env.rounding): bigint {
   const x = unpack(env.a, from, bits, env.daz);
@@ -81,8 +81,8 @@ export function fromInteger(env: FpEnv, to: Format, value: bigint): bigint {
 }
 
 /**
- * To an integral value in the same format: FRNDINT and, with `rounding` from imm8, ROUNDPS. The x87 reports a denormal operand, SSE
- * does not; imm8 bit 3 of ROUNDPS (`quietInexact`) keeps PE clear. [SDM 2B ROUNDPS]
+ * To an integral value in the same format: FRNDINT and, with `rounding` from imm8, ROUNDPS. The x87 reports a denormal
+ * operand, SSE does not; imm8 bit 3 of ROUNDPS (`quietInexact`) keeps PE clear. [SDM 2B ROUNDPS]
  */
 export function roundToIntegral(
   env: FpEnv,

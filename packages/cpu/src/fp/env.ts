@@ -22,8 +22,8 @@ export type Style = "sse" | "x87";
 /**
  * What an operation reads besides its operands, and what it reports besides its result.
  *
- * One instance serves many operations: call {@link begin} before an instruction, run one operation per element (flags accumulate),
- * then ask {@link suppressed} whether results may be written, and take {@link reported} into MXCSR or FSW.
+ * One instance serves many operations: call {@link begin} before an instruction, run one operation per element (flags
+ * accumulate), then ask {@link suppressed} whether results may be written, and take {@link reported} into MXCSR or FSW.
  */
 export class FpEnv {
   readonly style: Style;
@@ -36,7 +36,7 @@ export class FpEnv {
   ftz = false;
 
   flags = 0;
-  /** C1 of x87: the last inexact result was rounded away from zero. [SDM 1 8.1.3.1] */
+  /** C1 of x87: the last inexact result was rounded away from zero. [SDM 1 8.1.3.2] */
   roundedUp = false;
   /** C2 of x87: FPREM is partial, or the operand of a trigonometric instruction is out of range. */
   incomplete = false;
@@ -89,20 +89,25 @@ export class FpEnv {
   }
 
   /**
-   * The result must not be written. SSE: any unmasked exception. x87 registers: pre-computation exceptions only, because the
-   * result that goes with an unmasked overflow, underflow or inexact exception is written. [SDM 1 8.5, 11.5.2]
+   * The result must not be written. SSE: any unmasked exception. [SDM 1 11.5.2] x87 registers: pre-computation
+   * exceptions only; the result of an unmasked overflow, underflow or inexact exception is written. [SDM 1 8.5]
    */
   get suppressed(): boolean {
     const unmasked = this.flags & ~this.masks;
     return this.style === "sse" ? unmasked !== 0 : (unmasked & PRE_COMPUTATION) !== 0;
   }
 
-  /** The same for an x87 store to memory, which unmasked overflow and underflow suppress as well. [SDM 1 8.5.4, 8.5.5] */
+  /**
+   * The same for an x87 store to memory, which unmasked overflow and underflow suppress as well. [SDM 1 8.5.4, 8.5.5]
+   */
   get storeSuppressed(): boolean {
     return (this.flags & ~this.masks & (PRE_COMPUTATION | OE | UE)) !== 0;
   }
 
-  /** Flags to OR into MXCSR or FSW: an unmasked pre-computation exception of one element hides the other class of all elements. */
+  /**
+   * Flags to OR into MXCSR or FSW: an unmasked pre-computation exception of one element hides the other class of all
+   * elements.
+   */
   get reported(): number {
     return (this.flags & ~this.masks & PRE_COMPUTATION) !== 0 ? this.flags & PRE_COMPUTATION : this.flags;
   }

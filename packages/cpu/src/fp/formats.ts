@@ -1,8 +1,9 @@
 /**
  * The floating-point formats and their data classes. [SDM 1 4.2.2, 4.8.3]
  *
- * A value crosses every function of this folder as the bits of its format, in a bigint. Inside, it is an {@link Operand}: all
- * formats share one significand of 64 bits with the leading one at bit 63, as the double extended-precision format has it.
+ * A value crosses every function of this folder as the bits of its format, in a bigint. Inside, it is an {@link
+ * Operand}: all formats share one significand of 64 bits with the leading one at bit 63, as the double
+ * extended-precision format has it.
  */
 
 export interface Format {
@@ -69,7 +70,10 @@ export const SNAN = 4;
 /** Unnormal, pseudo-infinity, pseudo-NaN: encodings that only the 80-bit format has. [SDM 1 8.2.2] */
 export const UNSUPPORTED = 5;
 
-/** One unpacked value. FINITE: (-1)^sign * significand * 2^(exponent - 63). NaN: the significand is the payload, left aligned. */
+/**
+ * One unpacked value. FINITE: (-1)^sign * significand * 2^(exponent - 63). NaN: the significand is the payload, left
+ * aligned.
+ */
 export class Operand {
   kind = ZERO;
   sign = 0;
@@ -186,7 +190,8 @@ export function packBiased(format: Format, sign: number, exponent: number, signi
 }
 
 export const zero = (format: Format, sign: number): bigint => (sign ? format.signBit : 0n);
-export const infinity = (format: Format, sign: number): bigint => (sign ? format.infinity | format.signBit : format.infinity);
+export const infinity = (format: Format, sign: number): bigint =>
+  sign ? format.infinity | format.signBit : format.infinity;
 
 /** A QNaN from a left-aligned payload: quieted, and cut to the width of the format. [SDM 1 4.8.3.4] */
 export function quietNan(format: Format, sign: number, payload: bigint): bigint {

@@ -10,8 +10,8 @@ export const remainder = (env: FpEnv, a: bigint, b: bigint): bigint => reduce(en
 export const ieeeRemainder = (env: FpEnv, a: bigint, b: bigint): bigint => reduce(env, a, b, true);
 
 /**
- * `env.quotient` gets the low three bits of the quotient (C0 C3 C1) and `env.incomplete` C2. Both are left 0 and false when an operand
- * is special.
+ * `env.quotient` gets the low three bits of the quotient (C0 C3 C1) and `env.incomplete` C2. Both are left 0 and false
+ * when an operand is special.
  */
 function reduce(env: FpEnv, a: bigint, b: bigint, nearest: boolean): bigint {
   env.quotient = 0;
@@ -46,7 +46,9 @@ function complete(env: FpEnv, x: Operand, y: Operand, distance: number, nearest:
   return finish(env, rest, low, sign, x.sign);
 }
 
-/** One step of a long reduction: the distance shrinks by less than 64. [SDM 2A FPREM: N is a number between 32 and 63] */
+/**
+ * One step of a long reduction: the distance shrinks by less than 64. [SDM 2A FPREM: N is a number between 32 and 63]
+ */
 function partial(env: FpEnv, x: Operand, y: Operand, distance: number): bigint {
   env.incomplete = true;
   const step = (distance & 31) | 32;

@@ -5,7 +5,8 @@ import { F80, type Format, infinity, pack, packBiased, power, shift, zero } from
 const EXPONENT_ADJUST = 24576;
 
 /** Bits that an arithmetic result keeps: the x87 obeys precision control. [SDM 1 8.1.5.2] */
-export const resultPrecision = (env: FpEnv, format: Format): number => (format === F80 ? env.precision : format.precision);
+export const resultPrecision = (env: FpEnv, format: Format): number =>
+  format === F80 ? env.precision : format.precision;
 
 /** Is `kept`, followed by `drop` bits worth `rest` (not zero), rounded away from zero? [SDM 1 4.8.4] */
 export function roundsUp(rounding: number, sign: number, kept: bigint, rest: bigint, drop: number): boolean {
@@ -19,8 +20,8 @@ export function roundsUp(rounding: number, sign: number, kept: bigint, rest: big
 /**
  * Rounds the exact value (-1)^sign * significand * 2^(exponent - width + 1) to `precision` bits in `format`.
  *
- * `significand` has `width` bits, its top bit set, so `exponent` is that of the leading one. A caller that cannot give all bits
- * keeps at least two beyond the precision and sets the lowest when anything was lost.
+ * `significand` has `width` bits, its top bit set, so `exponent` is that of the leading one. A caller that cannot give
+ * all bits keeps at least two beyond the precision and sets the lowest when anything was lost.
  */
 export function round(
   env: FpEnv,
@@ -83,7 +84,7 @@ function overflow(
   return sign ? largest | format.signBit : largest;
 }
 
-/** An x87 register gets the result with a smaller exponent, or an infinity where FSCALE is beyond that too. [SDM 1 8.5.4] */
+/** An x87 register gets the result with a smaller exponent; where FSCALE is beyond that too, infinity. [SDM 1 8.5.4] */
 function unmaskedOverflow(
   env: FpEnv,
   format: Format,
@@ -140,7 +141,11 @@ function keepDenormal(env: FpEnv, sign: number, significand: bigint, width: numb
   return drop > width + 1 ? keep(env, sign, 1n, 2) : keep(env, sign, significand, drop);
 }
 
-/** Unmasked underflow: raised for every tiny result, exact or not. An x87 register gets a larger exponent. [SDM 1 4.9.1.5, 8.5.5] */
+/**
+ * Unmasked underflow: raised for every tiny result, exact or not. [SDM 1 4.9.1.5]
+ *
+ * An x87 register gets the result with a larger exponent. [SDM 1 8.5.5]
+ */
 function unmaskedUnderflow(
   env: FpEnv,
   format: Format,
@@ -164,4 +169,3 @@ function unmaskedUnderflow(
 
 /** The zero that an exact cancellation gives. [SDM 1 4.8.3.1] */
 export const cancelled = (env: FpEnv, format: Format): bigint => zero(format, env.rounding === DOWN ? 1 : 0);
-

@@ -1,14 +1,18 @@
 /** FSCALE and FXTRACT. */
+
+import { fromInteger } from "./convert.ts";
 import { DE, type FpEnv, ZE } from "./env.ts";
 import { F80, INFINITY, infinity, pack, unpack, ZERO, zero } from "./formats.ts";
-import { fromInteger } from "./convert.ts";
 import { invalid, propagate, propagateOne } from "./nan.ts";
 import { round } from "./round.ts";
 
-/** More than the distance from the smallest denormal to the largest number: scaling by this always overflows or vanishes. */
+/**
+ * More than the distance from the smallest denormal to the largest number: scaling by this always overflows or
+ * vanishes.
+ */
 const SCALE_LIMIT = 0x10000;
 
-/** FSCALE: a * 2^trunc(b). Not affected by precision control. [SDM 2A FSCALE, table 3-34] */
+/** FSCALE: a * 2^trunc(b). Not affected by precision control. [SDM 2A FSCALE] */
 export function scale(env: FpEnv, a: bigint, b: bigint): bigint {
   const x = unpack(env.a, F80, a, false);
   const y = unpack(env.b, F80, b, false);
@@ -22,7 +26,9 @@ export function scale(env: FpEnv, a: bigint, b: bigint): bigint {
   return round(env, F80, 64, x.sign, x.exponent + (y.sign ? -steps : steps), x.significand, 64);
 }
 
-/** FXTRACT: returns the exponent (it replaces ST(0)); `env.second` is the significand, pushed on top. [SDM 2A FXTRACT] */
+/**
+ * FXTRACT: returns the exponent (it replaces ST(0)); `env.second` is the significand, pushed on top. [SDM 2A FXTRACT]
+ */
 export function extract(env: FpEnv, a: bigint): bigint {
   const x = unpack(env.a, F80, a, false);
   if (x.kind > INFINITY) {
