@@ -4,6 +4,8 @@
  */
 import type { Processor } from "./processor.ts";
 import { VECTORS } from "./exceptions.ts";
+import { sseHelpers } from "../isa/sse-control.ts";
+import { sseVectorHelpers } from "../isa/sse-float.ts";
 
 export type Helper = (cpu: Processor, args: bigint[]) => bigint;
 export type VectorHelper = (cpu: Processor, a: bigint, b: bigint, words: bigint[]) => bigint;
@@ -14,5 +16,5 @@ const common: Record<string, Helper> = {
 };
 
 /** Every helper by name; families add theirs here. */
-export const helpers: Record<string, Helper> = { ...common };
-export const vectorHelpers: Record<string, VectorHelper> = {};
+export const helpers: Record<string, Helper> = { ...common, ...sseHelpers };
+export const vectorHelpers: Record<string, VectorHelper> = { ...sseVectorHelpers };
