@@ -1,7 +1,7 @@
 /** From bytes to an instruction: prefixes, opcode, ModRM, displacement, immediate [SDM 2A chapter 2]. */
 import type { Operand, Shape } from "./exec.ts";
 import { type Form, type Instruction, type OperandSpec, rare } from "./forms.ts";
-import { accepts, type Entry, type OpcodeMap } from "./opcodes.ts";
+import { accepts, admits, type Entry, type OpcodeMap } from "./opcodes.ts";
 
 /** What decoding depends on besides the bytes. */
 export interface CodeMode {
@@ -183,7 +183,7 @@ export class Decoder {
       const f = entry.form;
       if (f.modrm && p.modrm < 0) p.modrm = this.#byte();
       if ((long ? f.not64 : f.only64) || (mode.real && f.protectedOnly) || !this.#enabled(f)) continue;
-      if (f.prefix !== null && f.prefix !== mandatory) continue;
+      if (!admits(f, mandatory) || (f.rexB ?? (p.rex & 1) !== 0) !== ((p.rex & 1) !== 0) || (f.rexW ?? (p.rex & 8) !== 0) !== ((p.rex & 8) !== 0)) continue;
       if (f.modrm && !accepts(f, p.modrm)) continue;
       if (best === null || f.prefix !== null) best = entry;
     }
@@ -265,7 +265,7 @@ function gpr(n: number, size: number, rex: number): BoundOperand {
 
 function bind(spec: OperandSpec, p: Prefixes, operandSize: number, long: boolean): BoundOperand {
   const { method, type } = spec;
-  const size = spec.fixed ? spec.fixed.size || operandSize : sizeOf(type, p, operandSize, long);
+  const size = spec.fixed?.size || sizeOf(type, p, operandSize, long);
   const reg = (p.modrm >> 3 & 7) | (p.rex & 4) << 1, rm = (p.modrm & 7) | (p.rex & 1) << 3, memory = p.modrm < 0xc0;
   switch (method) {
     case "fixed": {

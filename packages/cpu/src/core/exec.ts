@@ -100,6 +100,8 @@ export abstract class Exec<V> {
   abstract jump(target: V): void;
   /** As `jump` to the displacement operand's target, if the condition holds. Emitters link the two ways. */
   abstract branch(target: Operand, condition?: V): void;
+  /** Where a displacement operand leads: cut to its size. */
+  abstract target(operand: Operand): V;
   /** Offset of the next instruction, within the width of the mode. */
   abstract nextIP(): V;
   /** Calls a TypeScript helper; it may raise. The result is the helper's 64-bit answer (0 if it has none). */
@@ -287,14 +289,24 @@ export abstract class Exec<V> {
     this.setState(S.LAZY_AUX, this.or(kept, this.or(this.#carryBits(cf, of), this.shl(af, this.const(3)))));
   }
 
+  // ---- control transfers ----
+
+  /** #GP(0) if `jump` would refuse this target: for instructions that write before they jump. */
+  checkTarget(target: V): void {
+    this.raiseIf(this.shape.long ? this.ne(this.sext(target, 48), target) : this.ltU(this.state(S.CODE_LAST), target), "GP", this.const(0));
+  }
+
   // ---- the stack ----
 
   /** The value of the stack pointer after moving by `bytes`, wrapped at the stack's width. */
-  stackPointer(bytes: number): V {
-    const sp = this.reg(RSP);
-    if (this.shape.long) return this.add(sp, this.const(bytes));
+  stackPointer(bytes: number): V { return this.stackMoved(this.const(bytes)); }
+  /** The same for a number of bytes that is a value. */
+  stackMoved(bytes: V): V { return this.atStackWidth(this.add(this.reg(RSP), bytes)); }
+  /** RSP with as many of its low bits replaced by those of `value` as the stack is wide. */
+  atStackWidth(value: V): V {
+    if (this.shape.long) return value;
     const mask = this.state(S.STACK_MASK);
-    return this.or(this.and(sp, this.not(mask)), this.and(this.add(sp, this.const(bytes)), mask));
+    return this.or(this.and(this.reg(RSP), this.not(mask)), this.and(value, mask));
   }
   /** The offset in SS of a stack pointer value. */
   stackOffset(sp: V): V { return this.shape.long ? sp : this.and(sp, this.state(S.STACK_MASK)); }

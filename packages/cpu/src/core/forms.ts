@@ -2,7 +2,7 @@
  * What an instruction definition is made of: a name, the forms in which it is encoded, and its meaning.
  *
  * A form reads as in the manual: `form("0F AF /r", "Gv,Ev")`. Opcode text: an optional mandatory prefix (`NP` = none of
- * 66, F2, F3; `66`, `F2`, `F3`), escape bytes, the opcode; then one of `/r` (a ModRM byte), `/0`..`/7` (opcode
+ * 66, F2, F3; `NFx` = neither F2 nor F3; `66`, `F2`, `F3`), escape bytes, the opcode; then one of `/r` (a ModRM byte), `/0`..`/7` (opcode
  * extension), `+r` (register in the opcode's low bits), `+i` (x87 stack register in the ModRM byte's low bits), or a
  * whole ModRM byte (`0F 01 F8`). Operand letters are those of [SDM 2D A.2]: E, G, I, J, M, R, S, ... and a size letter.
  */
@@ -12,7 +12,7 @@ import type { Processor } from "./processor.ts";
 
 /** CPUID bits that gate forms; cpuid.ts says where each bit is. Absent means every x86-64 processor has it. */
 export type Feature =
-  | "cmov" | "cx8" | "cx16" | "popcnt" | "movbe" | "tsc" | "rdtscp" | "rdpid" | "clflush" | "clflushopt" | "rdrand" | "rdseed"
+  | "cmov" | "cx8" | "cx16" | "popcnt" | "movbe" | "tsc" | "rdtscp" | "rdpid" | "clflush" | "clflushopt" | "clwb" | "rdrand" | "rdseed"
   | "syscall" | "sysenter" | "fsgsbase" | "monitor" | "fpu" | "mmx" | "sse" | "sse2" | "sse3" | "fxsr" | "lahf64" | "invpcid"
   | "smap" | "vmx" | "prefetchw" | "xsave" | "mtrr" | "msr" | "pge";
 
@@ -24,6 +24,9 @@ export interface FormOptions {
   readonly d64?: boolean;
   readonly f64?: boolean;
   readonly feature?: Feature;
+  /** The form exists only with (or only without) that bit in its REX prefix. */
+  readonly rexB?: boolean;
+  readonly rexW?: boolean;
   /** #UD in real mode. */
   readonly protectedOnly?: boolean;
 }
@@ -32,7 +35,7 @@ export interface Form extends FormOptions {
   readonly opcode: string;
   readonly operands: readonly OperandSpec[];
   readonly operandText: string;
-  readonly prefix: "NP" | "66" | "F2" | "F3" | null;
+  readonly prefix: "NP" | "NFx" | "66" | "F2" | "F3" | null;
   /** 0 one-byte, 1 0F, 2 0F 38, 3 0F 3A. */
   readonly map: 0 | 1 | 2 | 3;
   readonly byte: number;
@@ -51,17 +54,26 @@ export interface OperandSpec {
   readonly method: string;
   /** b w d q dq v z y p a s ss sd ps pd t x, or "" */
   readonly type: string;
-  /** For "fixed": register number and size in bits (0: operand size), or the constant. */
+  /** For "fixed": register number and size in bits (0: as `type` says), or the constant. */
   readonly fixed?: { readonly kind: "gpr" | "imm" | "seg" | "st"; readonly value: number; readonly size: number };
 }
 
 /** Rare and large operations in plain TypeScript, called by every executor. */
 export type HelperBody = (cpu: Processor, insn: Decoded) => void;
 
+/** What decides how one vector is compared: facts of the instruction and of its input. */
+export interface VectorFacts {
+  /** First operand's size in bits. */
+  readonly size: number;
+  /** Value of the last operand, zero-extended from its size: a count, a divisor, a bit's number. */
+  readonly last: bigint;
+}
 /** How hardware vectors are compared, see docs/vectors.md. */
 export interface VectorRule {
-  /** Flags the manual leaves undefined, given the operands' static facts; compared by no vector. */
-  readonly undefinedFlags?: string;
+  /** Names of the flags that the manual leaves undefined ("AF OF"), perhaps by facts; compared by no vector. */
+  readonly undefinedFlags?: string | ((facts: VectorFacts) => string);
+  /** True where the manual leaves the destination itself undefined: then neither it nor flags are compared. */
+  readonly undefinedResult?: (facts: VectorFacts) => boolean;
   /** Why captured vectors of this definition are not compared, or not captured at all. */
   readonly skip?: string;
   /** Vendors differ here: forms or modes in words; the manual and a directed test decide. */
@@ -71,6 +83,8 @@ export interface VectorRule {
 export interface Instruction {
   /** Lower-case mnemonic as objdump prints it in Intel syntax, without size suffixes. */
   readonly name: string;
+  /** Names by operand or address size (16, 32, 64), where they differ: CBW, CWDE, CDQE. */
+  readonly names?: { readonly by: "operandSize" | "addressSize"; readonly of: Readonly<Record<16 | 32 | 64, string>> };
   readonly forms: readonly Form[];
   readonly run?: Semantics;
   readonly helper?: HelperBody;
@@ -92,7 +106,7 @@ const FIXED: Record<string, OperandSpec["fixed"]> = {
   AL: { kind: "gpr", value: 0, size: 8 }, CL: { kind: "gpr", value: 1, size: 8 }, AH: { kind: "gpr", value: 4, size: 8 },
   AX: { kind: "gpr", value: 0, size: 16 }, DX: { kind: "gpr", value: 2, size: 16 },
   EAX: { kind: "gpr", value: 0, size: 32 }, ECX: { kind: "gpr", value: 1, size: 32 }, EDX: { kind: "gpr", value: 2, size: 32 },
-  rAX: { kind: "gpr", value: 0, size: 0 },
+  rAX: { kind: "gpr", value: 0, size: 0 }, eAX: { kind: "gpr", value: 0, size: 0 },
   ES: { kind: "seg", value: 0, size: 16 }, CS: { kind: "seg", value: 1, size: 16 }, SS: { kind: "seg", value: 2, size: 16 },
   DS: { kind: "seg", value: 3, size: 16 }, FS: { kind: "seg", value: 4, size: 16 }, GS: { kind: "seg", value: 5, size: 16 },
   "1": { kind: "imm", value: 1, size: 8 }, "3": { kind: "imm", value: 3, size: 8 },
@@ -101,7 +115,7 @@ const FIXED: Record<string, OperandSpec["fixed"]> = {
 
 function operandSpec(text: string): OperandSpec {
   const fixed = FIXED[text];
-  if (fixed) return { text, method: "fixed", type: "", fixed };
+  if (fixed) return { text, method: "fixed", type: text === "eAX" ? "z" : "v", fixed };
   if (text === "STi") return { text, method: "ST", type: "t" };
   if (!/^[A-Z]/.test(text)) throw new Error(`operand "${text}": no such notation`);
   return { text, method: text[0]!, type: text.slice(1) };
@@ -112,7 +126,7 @@ export function form(opcode: string, operands = "", options: FormOptions = {}): 
   const words: string[] = opcode.split(" ");
   let prefix: Form["prefix"] = null;
   const first = words[0]!;
-  if (first === "NP" || (words.length > 1 && /^(66|F2|F3)$/.test(first) && words[1] === "0F") ||
+  if (first === "NP" || first === "NFx" || (words.length > 1 && /^(66|F2|F3)$/.test(first) && words[1] === "0F") ||
     (first === "F3" && words[1] === "90")) prefix = words.shift() as Form["prefix"];
   let map: Form["map"] = 0;
   const escape = /^0F( 38| 3A)?(?= )/.exec(words.join(" "));

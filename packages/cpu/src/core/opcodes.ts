@@ -35,10 +35,18 @@ export function modMask(form: Form): number {
   return form.plusI ? 2 : 3;
 }
 
+/** What a mandatory prefix admits. A form without one leaves those with 66, F2 or F3 to more specific forms (F3 90 is PAUSE). */
+const ADMITS = { NP: ["NP"], NFx: ["NP", "66"], "66": ["66"], F2: ["F2"], F3: ["F3"] };
+const admitted = (form: Form, rival: Form): readonly string[] =>
+  form.prefix !== null ? ADMITS[form.prefix] : rival.prefix === null ? ["NP", "66", "F2", "F3"] : ["NP"];
+const apart = (a: boolean | undefined, b: boolean | undefined) => a !== undefined && b !== undefined && a !== b;
+
+/** Is this the prefix that the form asks for? `found` is the mandatory prefix that the bytes have, or "NP". */
+export const admits = (form: Form, found: string): boolean => form.prefix === null || ADMITS[form.prefix].includes(found);
+
 function overlaps(a: Form, b: Form): boolean {
-  if ((a.not64 && b.only64) || (a.only64 && b.not64)) return false;
-  if (a.prefix !== null && b.prefix !== null && a.prefix !== b.prefix) return false;
-  if (a.prefix === null !== (b.prefix === null) && a.byte === 0x90) return false; // F3 90 is PAUSE, a more specific NOP
+  if ((a.not64 && b.only64) || (a.only64 && b.not64) || apart(a.rexB, b.rexB) || apart(a.rexW, b.rexW)) return false;
+  if (!admitted(a, b).some((prefix) => admitted(b, a).includes(prefix))) return false;
   if (!a.modrm || !b.modrm) return a.modrm === b.modrm;
   return [...Array(256).keys()].some((m) => accepts(a, m) && accepts(b, m));
 }
