@@ -4,8 +4,10 @@
  */
 import type { Processor } from "./processor.ts";
 import { VECTORS } from "./exceptions.ts";
+import { floatHelpers } from "./float-helpers.ts";
 import { sseHelpers } from "../isa/sse-control.ts";
 import { sseVectorHelpers } from "../isa/sse-float.ts";
+import { x87Helpers } from "../isa/x87-state.ts";
 
 export type Helper = (cpu: Processor, args: bigint[]) => bigint;
 export type VectorHelper = (cpu: Processor, a: bigint, b: bigint, words: bigint[]) => bigint;
@@ -16,5 +18,5 @@ const common: Record<string, Helper> = {
 };
 
 /** Every helper by name; families add theirs here. */
-export const helpers: Record<string, Helper> = { ...common, ...sseHelpers };
-export const vectorHelpers: Record<string, VectorHelper> = { ...sseVectorHelpers };
+export const helpers: Record<string, Helper> = { ...common, ...sseHelpers, ...x87Helpers };
+export const vectorHelpers: Record<string, VectorHelper> = { ...floatHelpers, ...sseVectorHelpers };

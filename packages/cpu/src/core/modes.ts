@@ -17,19 +17,10 @@ export const dplOf = (access: number) => access >> 5 & 3;
 export const MODE_REAL = 4;
 
 export function refreshModes(cpu: Processor): void {
-  const { memory } = cpu, { u32 } = memory;
-  const cr0 = u32[S.CR0 >> 2]!, efer = u32[S.EFER >> 2]!, flags = u32[S.FLAGS >> 2]!;
-  const real = !(cr0 & CR0_PE), virtual8086 = (flags & VM) !== 0 && !real;
-  const csAccess = cpu.segmentAccess(CS), long = (efer & EFER_LMA) !== 0 && (csAccess & L_BIT) !== 0;
-  u32[S.CPL >> 2] = real ? 0 : virtual8086 ? 3 : dplOf(cpu.segmentAccess(SS));
-  const bits = long ? 2 : csAccess & DB_BIT ? 1 : 0;
-  u32[S.MODE >> 2] = bits | (real || virtual8086 ? MODE_REAL : 0);
-  cpu.setU64(S.LINEAR_MASK, long ? 0xffffffffffffffffn : 0xffffffffn);
-  cpu.setU64(S.STACK_MASK, long ? 0xffffffffffffffffn : cpu.segmentAccess(SS) & DB_BIT ? 0xffffffffn : 0xffffn);
-  cpu.setU64(S.CODE_LAST, long ? 0xffffffffffffffffn : cpu.u64(segment(CS) + SEG.limit));
-  for (let n = 0; n < 6; n++) refreshSegment(cpu, n, long, real || virtual8086);
+  refreshCode(cpu);
+  for (let n = 0; n < 6; n++) refreshSegment(cpu, n);
   refreshContext(cpu);
-  refreshUnits(cpu, cr0);
+  refreshUnits(cpu, cpu.u32(S.CR0));
 }
 
 /** TLB contexts and alignment checks: all that CPL, AC, CR0 and CR4 mean to memory accesses. */
@@ -42,23 +33,72 @@ export function refreshContext(cpu: Processor): void {
   u32[S.TLB_BASE >> 2] = access.tlb.base;
 }
 
-/** The window of offsets that may be read and written [SDM 3A 5.3, 5.5]; loads already checked types and rights. */
-function refreshSegment(cpu: Processor, n: number, long: boolean, real: boolean): void {
-  const at = segment(n), access = cpu.segmentAccess(n), base = cpu.u64(at + SEG.base);
-  const set = (what: number, first: bigint, last: bigint) => { cpu.setU64(at + what, first); cpu.setU64(at + what + 8, last); };
-  if (long) {
-    cpu.setU64(at + SEG.effectiveBase, n === FS || n === GS ? base : 0n);
-    set(SEG.readFirst, 0n, 0xffffffffffffffffn);
-    set(SEG.writeFirst, 0n, 0xffffffffffffffffn);
+/**
+ * As refreshModes, after a far transfer, which changed CS, perhaps SS and flags, and so the privilege level: much
+ * cheaper, for it is part of every interrupt, system call and return.
+ */
+export function refreshTransfer(cpu: Processor): void {
+  const { u32 } = cpu.memory, before = u32[S.MODE >> 2]!;
+  refreshCode(cpu);
+  const flat = 2, mode = u32[S.MODE >> 2]!;
+  if ((before ^ mode) & (flat | MODE_REAL)) for (let n = 0; n < 6; n++) refreshSegment(cpu, n);
+  else if ((mode & flat) === 0) {
+    refreshSegment(cpu, CS);
+    refreshSegment(cpu, SS);
+  }
+  refreshContext(cpu);
+}
+
+/** Privilege level, default sizes, and the masks of linear addresses and of the stack pointer. */
+function refreshCode(cpu: Processor): void {
+  const { u32 } = cpu.memory, flags = u32[S.FLAGS >> 2]!, csAccess = cpu.segmentAccess(CS), ssAccess = cpu.segmentAccess(SS);
+  const real = !(u32[S.CR0 >> 2]! & CR0_PE), virtual8086 = (flags & VM) !== 0 && !real;
+  const long = (u32[S.EFER >> 2]! & EFER_LMA) !== 0 && (csAccess & L_BIT) !== 0;
+  u32[S.CPL >> 2] = real ? 0 : virtual8086 ? 3 : dplOf(ssAccess);
+  const bits = long ? 2 : csAccess & DB_BIT ? 1 : 0, all = 0xffffffff;
+  u32[S.MODE >> 2] = bits | (real || virtual8086 ? MODE_REAL : 0);
+  u32[S.LINEAR_MASK >> 2] = all;
+  u32[(S.LINEAR_MASK >> 2) + 1] = long ? all : 0;
+  u32[S.STACK_MASK >> 2] = long || ssAccess & DB_BIT ? all : 0xffff;
+  u32[(S.STACK_MASK >> 2) + 1] = long ? all : 0;
+  u32[S.CODE_LAST >> 2] = long ? all : u32[(segment(CS) + SEG.limit) >> 2]!;
+  u32[(S.CODE_LAST >> 2) + 1] = long ? all : 0;
+}
+
+/**
+ * Base and window of offsets that may be read and written [SDM 3A 5.3, 5.5]; loads already checked types and rights.
+ * The mode's derived fields are up to date. After a load of SS the stack's mask must follow: refreshTransfer.
+ */
+export function refreshSegment(cpu: Processor, n: number): void {
+  const { u32 } = cpu.memory, at = segment(n) >> 2, access = cpu.segmentAccess(n), mode = u32[S.MODE >> 2]!;
+  const base = (segment(n) + SEG.base) >> 2, effective = (segment(n) + SEG.effectiveBase) >> 2;
+  if ((mode & 3) === 2) {
+    const based = n === FS || n === GS;
+    u32[effective] = based ? u32[base]! : 0;
+    u32[effective + 1] = based ? u32[base + 1]! : 0;
+    setWindow(u32, at + (SEG.readFirst >> 2), 0, 0, 0xffffffff, 0xffffffff);
+    setWindow(u32, at + (SEG.writeFirst >> 2), 0, 0, 0xffffffff, 0xffffffff);
     return;
   }
-  cpu.setU64(at + SEG.effectiveBase, base & 0xffffffffn);
-  const limit = cpu.u64(at + SEG.limit), code = (access & CODE) !== 0, usable = real || !(access & UNUSABLE);
-  const readable = usable && (real || !code || (access & WRITABLE) !== 0), writable = usable && (real || (!code && (access & WRITABLE) !== 0));
+  u32[effective] = u32[base]!;
+  u32[effective + 1] = 0;
+  const real = (mode & MODE_REAL) !== 0, limit = u32[(segment(n) + SEG.limit) >> 2]!;
+  const code = (access & CODE) !== 0, usable = real || !(access & UNUSABLE), grants = (access & WRITABLE) !== 0;
   const down = !real && !code && (access & EXPAND_DOWN) !== 0;
-  const first = down ? limit + 1n : 0n, last = down ? (access & DB_BIT ? 0xffffffffn : 0xffffn) : limit;
-  set(SEG.readFirst, readable ? first : 1n, readable ? last : 0n);
-  set(SEG.writeFirst, writable ? first : 1n, writable ? last : 0n);
+  const firstLow = down ? (limit + 1) >>> 0 : 0, firstHigh = down && limit === 0xffffffff ? 1 : 0;
+  const last = down ? (access & DB_BIT ? 0xffffffff : 0xffff) : limit;
+  const read = usable && (real || !code || grants), write = usable && (real || (!code && grants));
+  const readAt = at + (SEG.readFirst >> 2), writeAt = at + (SEG.writeFirst >> 2);
+  if (read) setWindow(u32, readAt, firstLow, firstHigh, last, 0);
+  else setWindow(u32, readAt, 1, 0, 0, 0); // empty: every access faults
+  if (write) setWindow(u32, writeAt, firstLow, firstHigh, last, 0);
+  else setWindow(u32, writeAt, 1, 0, 0, 0);
+}
+function setWindow(u32: Uint32Array, at: number, firstLow: number, firstHigh: number, lastLow: number, lastHigh: number): void {
+  u32[at] = firstLow;
+  u32[at + 1] = firstHigh;
+  u32[at + 2] = lastLow;
+  u32[at + 3] = lastHigh;
 }
 
 /** Which exception the first thing an x87, MMX, SSE or WAIT instruction raises, if any [SDM 3A 2.5]. */

@@ -4,6 +4,8 @@
  */
 import type { MemoryAccess, Rights } from "./access.ts";
 import { type Exception, Fault, VECTORS } from "./exceptions.ts";
+import type { LocalApic } from "../apic/local.ts";
+import type { BlockCache } from "./blocks.ts";
 import type { Decoded } from "./decode.ts";
 import type { Evaluator } from "./evaluator.ts";
 import { readFlags, writeFlags } from "./flags.ts";
@@ -12,6 +14,7 @@ import { CR0_PE, CR0_PG, EFER_LMA } from "./paging.ts";
 import { CS, S, SEG, segment } from "./state.ts";
 import type { Model } from "./model.ts";
 import { refreshModes } from "./modes.ts";
+import { type Unimplemented, unimplemented } from "./unimplemented.ts";
 
 /** What a processor asks of the board around it. All calls are synchronous; time is virtual. */
 export interface Board {
@@ -20,6 +23,8 @@ export interface Board {
   portWrite(port: number, bytes: number, value: number): void;
   /** Virtual time in nanoseconds at the instruction that asks. */
   now(): number;
+  /** FERR#: an x87 exception is to be reported as IRQ 13, since CR0.NE is clear. Absent: nobody listens. */
+  ferr?(): void;
 }
 
 export class Processor {
@@ -37,6 +42,30 @@ export class Processor {
   nextIP = 0;
   /** Set when a helper or a semantics has set RIP itself. */
   jumped = false;
+
+  /** Decoded code, shared with the other processors of the machine. */
+  blocks!: BlockCache;
+  /** Instructions retired when the budget is used up; and those of the running block not yet retired. */
+  retiredEnd = 0;
+  remaining = 0;
+  /** Events are blocked while fewer instructions are retired than this (STI, MOV SS, POP SS). */
+  shadowEnd = 0;
+  /** RFLAGS.RF is in force while fewer instructions are retired than this, see debug.ts. */
+  resumeEnd = 0;
+  /** Retired instructions at which a repeated string instruction was left between two iterations. */
+  midRepeat = -1;
+  /** The event that is being delivered, in the format of the VMCS's IDT-vectoring information, or 0; its error code. */
+  vectoring = 0;
+  vectoringCode = 0;
+  /** TF was set when the instruction at hand began: it ends with a single-step trap, unless an event comes first. */
+  stepTrap = false;
+  /** Events from outside that this processor has not looked at yet: bits of S.PENDING, and the vector of a SIPI. */
+  signals = 0;
+  sipiVector = 0;
+  /** The local APIC, through which interrupts come; null: none, only NMI and INIT. */
+  apic: LocalApic | null = null;
+  /** Set when the run must end with a typed outcome: something is not implemented, or a breakpoint was reached. */
+  stopped: string | null = null;
 
   constructor(id: number, memory: PhysicalMemory, access: MemoryAccess, model: Model, board: Board) {
     this.id = id;
@@ -82,12 +111,52 @@ export class Processor {
   /** Recomputes every derived field; to be called after control registers, EFER, segment registers or flags changed. */
   refresh(): void { refreshModes(this); }
 
+  // ---- time, in retired instructions ----
+  /** Exact at the instruction at hand, not counting it. */
+  retired(): number { return this.retiredEnd - this.memory.i32[S.BUDGET >> 2]! - this.remaining; }
+  /** Blocks events until the instruction after the one at hand is done; `by` is the bit of S.INTERRUPTIBILITY. */
+  startShadow(by: 1 | 2): void {
+    this.shadowEnd = this.retired() + 2;
+    this.setU32(S.INTERRUPTIBILITY, (this.u32(S.INTERRUPTIBILITY) & ~3) | by);
+    this.attend();
+  }
+  inShadow(): boolean { return this.retired() < this.shadowEnd; }
+  /** Makes the loop look for events at the next block boundary. */
+  attend(): void { this.memory.i32[S.ATTENTION >> 2] = 1; }
+  /** Ends the budget when this many instructions are retired, if that is sooner: a device armed an earlier timer. */
+  limitBudget(retired: number): void {
+    const excess = this.retiredEnd - retired;
+    if (excess <= 0) return;
+    this.memory.i32[S.BUDGET >> 2]! -= excess;
+    this.retiredEnd -= excess;
+  }
+  /** NMI, INIT, SIPI or SMI from outside, at any time, whichever processor runs: `event` is a bit of S.PENDING. */
+  signal(event: number, sipiVector = 0): void {
+    const init = 2, sipi = 4;
+    if (event === init) this.signals &= ~sipi; // what came before an INIT is lost
+    if (event === sipi) this.sipiVector = sipiVector;
+    this.signals |= event;
+    this.attend();
+  }
+  /** Tells which instruction is at hand. */
+  setBounds(insn: Decoded, ip: number, nextIP: number): void {
+    this.x.insn = insn;
+    this.ip = ip;
+    this.nextIP = nextIP;
+  }
+
   // ---- faults: these unwind to the executor ----
   fault(exception: Exception, code = 0): never {
-    this.pendingFault.vector = VECTORS[exception];
-    this.pendingFault.code = code;
+    this.setFault(exception, code);
     throw this.pendingFault;
   }
+  /** The same as a value, for paths that do not unwind. */
+  setFault(exception: Exception, code: number): void {
+    this.pendingFault.vector = VECTORS[exception];
+    this.pendingFault.code = code;
+  }
+  /** Ends the run with a typed outcome before the instruction at hand: this is in the list, but not written yet. */
+  unimplemented(what: Unimplemented): never { return unimplemented(this, what); }
   requireCpl0(): void { if (this.cpl !== 0) this.fault("GP", 0); }
 
   // ---- memory by linear address ----

@@ -156,9 +156,16 @@ export const S = {
   SSE_FAST: derived("sse.fast", 4),
   /** Instructions that may still be retired before the next event. Negative or zero: leave at the block boundary. */
   BUDGET: derived("budget", 4),
+  /** Nonzero: leave at the block boundary and look for events; says nothing about whether there are any. */
+  ATTENTION: derived("attention", 4),
+  /** Derived: last offset in CS that may be fetched (all ones in 64-bit mode). */
+  CODE_LAST: derived("code.last"),
   /** Record of the instruction that called out of emitted code. */
   RECORD: derived("record", 4),
+  /** Up to eight stack slots on their way to or from memory, 8 bytes each, see stack.ts. */
+  FRAME: derived("frame", 64),
   /** Arguments and results of calls out of emitted code. */
+  VECTOR_A: derived("vectorA", 16), VECTOR_B: derived("vectorB", 16),
   ARG0: derived("arg0", 16), ARG1: derived("arg1", 16), ARG2: derived("arg2", 16), RESULT: derived("result", 16),
 } as const;
 

@@ -1,0 +1,165 @@
+/**
+ * Events: exceptions and interrupts on their way to their handlers [SDM 3A chapter 6].
+ *
+ * `transfer` (gates.ts) makes one attempt and changes nothing if it faults. `deliver` goes on from such a fault to the
+ * double fault and to shutdown. `takeEvent` chooses what is taken at an instruction boundary.
+ */
+import { HAS_ERROR_CODE, VECTORS } from "./exceptions.ts";
+import { AC, IF, TF } from "./flags.ts";
+import { transfer } from "./gates.ts";
+import type { Processor } from "./processor.ts";
+import { enterInit, startUp } from "./reset.ts";
+import { refreshContext } from "./modes.ts";
+import { S } from "./state.ts";
+import { STOP, unimplemented } from "./unimplemented.ts";
+import { dropDebugTraps, takeDebugTrap } from "./debug.ts";
+
+/** Kinds of events, numbered as in the VMCS's interruption information [SDM 3C 24.8.3]. */
+export const EXTERNAL = 0, NMI = 2, HARDWARE = 3, SOFTWARE = 4, PRIVILEGED = 5, TRAP = 6;
+export type Kind = 0 | 2 | 3 | 4 | 5 | 6;
+
+/** Values of S.ACTIVITY. */
+export const RUNNING = 0, HALTED = 1, SHUTDOWN = 2, WAIT_FOR_SIPI = 3, MONITORING = 4;
+/** Bits of S.PENDING. */
+export const PENDING_NMI = 1, PENDING_INIT = 2, PENDING_SIPI = 4, PENDING_SMI = 8;
+/** Bits of S.INTERRUPTIBILITY. */
+export const BY_STI = 1, BY_MOV_SS = 2, BY_NMI = 8;
+
+/**
+ * Delivers the fault in `cpu.pendingFault`, raised by the instruction at `cpu.ip`, which did not complete. Also a fault
+ * of INT n itself: what was being delivered is in `cpu.vectoring`.
+ */
+export function deliverFault(cpu: Processor): void {
+  const { vector, code } = cpu.pendingFault;
+  if (vector !== STOP) pursue(cpu, vector, HARDWARE, code, cpu.ip);
+}
+
+/** Delivers an event; `ip` is the return address. What goes wrong on the way leads to #DF and to shutdown. */
+export function deliver(cpu: Processor, vector: number, kind: Kind, code: number, ip: number): void {
+  cpu.vectoring = 0;
+  pursue(cpu, vector, kind, code, ip);
+}
+
+function pursue(cpu: Processor, vector: number, kind: Kind, code: number, ip: number): void {
+  const { pendingFault, memory: { u32 } } = cpu;
+  for (;;) {
+    if (kind === HARDWARE) {
+      if (vector === VECTORS.PF) { // before anything else, even if a double fault follows [SDM 3A 6.15]
+        u32[S.CR2 >> 2] = pendingFault.addressLow;
+        u32[(S.CR2 >> 2) + 1] = pendingFault.addressHigh;
+      }
+      if (cpu.vectoring !== 0) {
+        const outcome = combine(cpu.vectoring, vector);
+        if (outcome === "shutdown") { shutDown(cpu); return; }
+        if (outcome === "double fault") { vector = VECTORS.DF; code = 0; }
+      }
+    }
+    const hasCode = kind === HARDWARE && (HAS_ERROR_CODE >>> vector & 1) !== 0;
+    cpu.vectoring = 0x80000000 | (hasCode ? 0x800 : 0) | kind << 8 | vector;
+    cpu.vectoringCode = hasCode ? code : 0;
+    try {
+      transfer(cpu, vector, kind, hasCode ? code : null, ip);
+      cpu.vectoring = 0;
+      dropDebugTraps(cpu);
+      return;
+    } catch (e) {
+      if (e !== pendingFault) throw e;
+      if (pendingFault.vector === STOP) { cpu.vectoring = 0; return; }
+      vector = pendingFault.vector;
+      code = pendingFault.code;
+      kind = HARDWARE;
+    }
+  }
+}
+
+/** Classes of exceptions [SDM 3A table 6-4]; what is in neither is benign. */
+const CONTRIBUTORY = 1 << VECTORS.DE | 1 << VECTORS.TS | 1 << VECTORS.NP | 1 << VECTORS.SS | 1 << VECTORS.GP | 1 << VECTORS.CP;
+const PAGE_FAULTS = 1 << VECTORS.PF | 1 << VECTORS.VE;
+
+/** What a fault becomes that comes up while another event is being delivered [SDM 3A table 6-5]. */
+function combine(vectoring: number, second: number): "serial" | "double fault" | "shutdown" {
+  const first = vectoring & 0xff, hardware = (vectoring >>> 8 & 7) === HARDWARE;
+  const contributes = (CONTRIBUTORY >>> second & 1) !== 0, faults = (PAGE_FAULTS >>> second & 1) !== 0;
+  if (!hardware || (!contributes && !faults)) return "serial";
+  if (first === VECTORS.DF) return "shutdown";
+  if (PAGE_FAULTS >>> first & 1) return "double fault";
+  return CONTRIBUTORY >>> first & 1 && contributes ? "double fault" : "serial";
+}
+
+/** The third fault: the processor stops until NMI, INIT or a reset [SDM 3A 6.15 "double fault"]. */
+export function shutDown(cpu: Processor): void {
+  cpu.vectoring = 0;
+  setActivity(cpu, SHUTDOWN);
+}
+export function setActivity(cpu: Processor, activity: number): void {
+  cpu.setU32(S.ACTIVITY, activity);
+  cpu.attend();
+}
+
+/** What the events that the processor waits for may be, at a boundary; the loop calls this when it was told to look. */
+export function takeEvent(cpu: Processor): boolean {
+  if (cpu.signals !== 0) latchSignals(cpu);
+  let taken = false;
+  while (!cpu.stopped && takeOne(cpu)) taken = true;
+  return taken;
+}
+
+/** Takes the event of the highest priority [SDM 3A table 6-2]; false if there is none to take. */
+function takeOne(cpu: Processor): boolean {
+  const { u32 } = cpu.memory, pending = u32[S.PENDING >> 2]!, activity = u32[S.ACTIVITY >> 2]!;
+  if (activity === WAIT_FOR_SIPI) return pending & PENDING_SIPI ? (startUp(cpu), true) : false;
+  if (pending & PENDING_INIT) { enterInit(cpu); return true; }
+  if (pending & PENDING_SMI && activity !== SHUTDOWN) return stopFor(cpu);
+  const shadow = cpu.inShadow();
+  const blocked = shadow ? u32[S.INTERRUPTIBILITY >> 2]! : u32[S.INTERRUPTIBILITY >> 2]! & ~(BY_STI | BY_MOV_SS);
+  if (activity !== SHUTDOWN && u32[S.PENDING_DEBUG >> 2] !== 0 && !(blocked & BY_MOV_SS)) return takeDebugTrap(cpu);
+  if (pending & PENDING_NMI && blocked === 0) { takeNmi(cpu); return true; }
+  if (activity === SHUTDOWN || shadow || !(u32[S.FLAGS >> 2]! & IF) || cpu.apic === null || !cpu.apic.requested) return false;
+  wake(cpu);
+  deliver(cpu, cpu.apic.acknowledge(), EXTERNAL, 0, cpu.number(S.RIP));
+  return true;
+}
+function takeNmi(cpu: Processor): void {
+  cpu.setU32(S.PENDING, cpu.u32(S.PENDING) & ~PENDING_NMI);
+  cpu.setU32(S.INTERRUPTIBILITY, cpu.u32(S.INTERRUPTIBILITY) | BY_NMI); // until the next IRET [SDM 3A 6.7.1]
+  wake(cpu);
+  deliver(cpu, VECTORS.NMI, NMI, 0, cpu.number(S.RIP));
+}
+function stopFor(cpu: Processor): false {
+  try { unimplemented(cpu, "system-management mode"); } catch { return false; }
+}
+/** Leaves HLT, MWAIT or shutdown. */
+export function wake(cpu: Processor): void { cpu.setU32(S.ACTIVITY, RUNNING); }
+
+/**
+ * Events from outside may come while another processor's registers are in the window: they wait in `cpu.signals` until
+ * this processor looks. A start-up message counts only for a processor that waits for one [SDM 3A 8.4.2].
+ */
+function latchSignals(cpu: Processor): void {
+  const { u32 } = cpu.memory, signals = cpu.signals, waits = u32[S.ACTIVITY >> 2] === WAIT_FOR_SIPI || (signals & PENDING_INIT) !== 0;
+  cpu.signals = 0;
+  u32[S.PENDING >> 2]! |= waits ? signals : signals & ~PENDING_SIPI;
+  if (waits && signals & PENDING_SIPI) u32[S.SIPI_VECTOR >> 2] = cpu.sipiVector;
+}
+
+/** After IF, TPR, the shadow or NMI blocking let more through: makes the loop look if something waits. */
+export function reconsider(cpu: Processor): void {
+  const { u32 } = cpu.memory;
+  if ((u32[S.PENDING >> 2]! | u32[S.PENDING_DEBUG >> 2]! | cpu.signals) !== 0 || cpu.apic?.requested) cpu.attend();
+}
+
+/** Unblocks NMIs, as IRET does even if it faults [SDM 3C 25.3]. */
+export function unblockNmi(cpu: Processor): void {
+  const blocked = cpu.u32(S.INTERRUPTIBILITY);
+  if (!(blocked & BY_NMI)) return;
+  cpu.setU32(S.INTERRUPTIBILITY, blocked & ~BY_NMI);
+  if (cpu.u32(S.PENDING)) cpu.attend();
+}
+
+/** Leaves the derived fields right and the loop informed after flags changed from `before`. */
+export function followFlags(cpu: Processor, before: number): void {
+  const now = cpu.u32(S.FLAGS), changed = before ^ now;
+  if (changed & AC) refreshContext(cpu);
+  if (now & TF) cpu.attend();
+  if (changed & now & IF) reconsider(cpu);
+}
