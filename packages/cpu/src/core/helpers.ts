@@ -5,9 +5,13 @@
 import type { Processor } from "./processor.ts";
 import { VECTORS } from "./exceptions.ts";
 import { floatHelpers } from "./float-helpers.ts";
+import { miscHelpers } from "../isa/misc.ts";
+import { divideHelpers } from "../isa/muldiv.ts";
 import { sseHelpers } from "../isa/sse-control.ts";
 import { sseVectorHelpers } from "../isa/sse-float.ts";
-import { x87Helpers } from "../isa/x87-state.ts";
+import { stackHelpers } from "../isa/stack.ts";
+import { portHelpers } from "../isa/string.ts";
+import { mmxHelpers } from "../isa/mmx.ts";
 
 export type Helper = (cpu: Processor, args: bigint[]) => bigint;
 export type VectorHelper = (cpu: Processor, a: bigint, b: bigint, words: bigint[]) => bigint;
@@ -18,5 +22,5 @@ const common: Record<string, Helper> = {
 };
 
 /** Every helper by name; families add theirs here. */
-export const helpers: Record<string, Helper> = { ...common, ...sseHelpers, ...x87Helpers };
+export const helpers: Record<string, Helper> = { ...common, ...stackHelpers, ...divideHelpers, ...portHelpers, ...miscHelpers, ...sseHelpers, ...mmxHelpers };
 export const vectorHelpers: Record<string, VectorHelper> = { ...floatHelpers, ...sseVectorHelpers };

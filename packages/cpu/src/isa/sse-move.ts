@@ -1,10 +1,11 @@
 /** Moves between vector registers, general registers and memory [SDM 1 9.4.1, 10.4.1, 11.4.1]. */
+
+import type { Decoded } from "../core/decode.ts";
 import type { Semantics } from "../core/exec.ts";
 import { form, type Instruction, instruction, rare } from "../core/forms.ts";
-import type { Decoded } from "../core/decode.ts";
 import type { Processor } from "../core/processor.ts";
-import { enterMmx, fromWord, mmx, put, reportPending, sse, toWord, used } from "./sse-common.ts";
 import { RDI } from "../core/state.ts";
+import { enterMmx, fromWord, mmx, put, reportPending, sse, toWord, used } from "./sse-common.ts";
 
 /** Whole registers, and memory as wide as the operand; narrower memory brings zeros above. */
 const move: Semantics = (x, dst, src) => { put(x, dst, x.readVector(src)); used(x, src); };

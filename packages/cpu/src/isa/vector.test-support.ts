@@ -1,6 +1,6 @@
 /** A processor with flat memory on which tests of the vector and x87 families run single instructions in the evaluator. */
 import { MemoryAccess } from "../core/access.ts";
-import { Decoder, type Decoded } from "../core/decode.ts";
+import { type Decoded, Decoder } from "../core/decode.ts";
 import { Evaluator } from "../core/evaluator.ts";
 import { type Exception, Fault, VECTORS } from "../core/exceptions.ts";
 import type { Instruction } from "../core/forms.ts";
@@ -9,7 +9,7 @@ import { PhysicalMemory } from "../core/physical.ts";
 import { Processor } from "../core/processor.ts";
 import { CS, S, SEG, segment } from "../core/state.ts";
 
-const NAMES = new Map(Object.entries(VECTORS).map(([name, vector]) => [vector, name as Exception]));
+const NAMES = new Map(Object.entries(VECTORS).map(([name, vector]): [number, Exception] => [vector, name as Exception]));
 const RAM = 1 << 16;
 /** Where tests put their operands; a register that points there: RSI. */
 export const DATA = 0x8000;
