@@ -26,6 +26,8 @@ export class MemoryAccess {
   /** Charged by the cost model: called with the number of page-table accesses of a walk, and for each device access. */
   onWalk: (steps: number) => void = () => {};
   onDevice: () => void = () => {};
+  /** Called after each device access: the device may have armed a timer. */
+  afterDevice: () => void = () => {};
   readonly #request: Request = { access: READ, user: false, writeProtect: false, smap: false, smep: false };
 
   constructor(memory: PhysicalMemory, cpu: number, fault: Fault) {
@@ -154,6 +156,7 @@ export class MemoryAccess {
       const n = at % 4 === 0 && left >= 4 ? 4 : at % 2 === 0 && left >= 2 ? 2 : 1;
       this.onDevice();
       piece(handler, page * PAGE + at, n, done);
+      this.afterDevice();
       done += n;
     }
   }

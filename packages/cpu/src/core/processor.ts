@@ -47,6 +47,8 @@ export class Processor {
   blocks!: BlockCache;
   /** Instructions retired when the budget is used up; and those of the running block not yet retired. */
   retiredEnd = 0;
+  /** Virtual time spent on other things than instructions, in nanoseconds. */
+  charged = 0;
   remaining = 0;
   /** Events are blocked while fewer instructions are retired than this (STI, MOV SS, POP SS). */
   shadowEnd = 0;
@@ -59,6 +61,8 @@ export class Processor {
   vectoringCode = 0;
   /** TF was set when the instruction at hand began: it ends with a single-step trap, unless an event comes first. */
   stepTrap = false;
+  /** Bits for DR6 of the #DB in `pendingFault`. */
+  debugBits = 0;
   /** Events from outside that this processor has not looked at yet: bits of S.PENDING, and the vector of a SIPI. */
   signals = 0;
   sipiVector = 0;
@@ -118,25 +122,24 @@ export class Processor {
   startShadow(by: 1 | 2): void {
     this.shadowEnd = this.retired() + 2;
     this.setU32(S.INTERRUPTIBILITY, (this.u32(S.INTERRUPTIBILITY) & ~3) | by);
-    this.attend();
   }
   inShadow(): boolean { return this.retired() < this.shadowEnd; }
   /** Makes the loop look for events at the next block boundary. */
   attend(): void { this.memory.i32[S.ATTENTION >> 2] = 1; }
-  /** Ends the budget when this many instructions are retired, if that is sooner: a device armed an earlier timer. */
-  limitBudget(retired: number): void {
-    const excess = this.retiredEnd - retired;
+  /** Virtual time in nanoseconds that this processor has spent: an instruction each, what it was charged, and halts. */
+  time(): number { return this.retired() + this.charged; }
+  /** Adds virtual time beyond the instructions' own: cost model, halts. */
+  charge(nanoseconds: number): void {
+    this.charged += nanoseconds;
+    this.retiredEnd -= nanoseconds;
+    this.memory.i32[S.BUDGET >> 2]! -= nanoseconds;
+  }
+  /** Ends the budget at this virtual time, if that is sooner: a device armed an earlier timer. */
+  limitTo(time: number): void {
+    const excess = this.memory.i32[S.BUDGET >> 2]! + this.remaining - (time - this.time());
     if (excess <= 0) return;
     this.memory.i32[S.BUDGET >> 2]! -= excess;
     this.retiredEnd -= excess;
-  }
-  /** NMI, INIT, SIPI or SMI from outside, at any time, whichever processor runs: `event` is a bit of S.PENDING. */
-  signal(event: number, sipiVector = 0): void {
-    const init = 2, sipi = 4;
-    if (event === init) this.signals &= ~sipi; // what came before an INIT is lost
-    if (event === sipi) this.sipiVector = sipiVector;
-    this.signals |= event;
-    this.attend();
   }
   /** Tells which instruction is at hand. */
   setBounds(insn: Decoded, ip: number, nextIP: number): void {

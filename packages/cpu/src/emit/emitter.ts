@@ -4,11 +4,11 @@
  */
 import { Exec, type FloatBinary, type FloatFormat, type HelperName, type Lane, type NumberKind, type Operand, type Shape, type Size, type VectorBinary, type VectorLogic } from "../core/exec.ts";
 import { type Exception, VECTORS } from "../core/exceptions.ts";
-import { FLOAT_OPS, NUMBER_KINDS } from "../core/float-helpers.ts";
 import { TLB_ENTRIES, TLB_ENTRY_BYTES } from "../core/physical.ts";
 import { S, SEG, segment, SS } from "../core/state.ts";
 import { ENTRY, READ, WRITE } from "../core/tlb.ts";
 import { type Generator, Graph, type Node } from "./graph.ts";
+import * as float from "./float.ts";
 import * as simd from "./simd.ts";
 import { STATUS } from "./records.ts";
 import { type Code, I32, I64, type Op, V128 } from "./wasm.ts";
@@ -411,22 +411,15 @@ export abstract class Emitter extends Exec<Node> {
   vectorSigns(width: Lane, a: Node): Node {
     return this.graph.pure(I64, [a], (code) => code.simd(simd.BITMASK[width]).op("i64.extend_i32_u"));
   }
-  floatBinary(op: FloatBinary, format: FloatFormat, lanes: number, a: Node, b: Node): Node {
-    return this.callVector("float.binary", a, b, this.const(FLOAT_OPS.indexOf(op)), this.const(format), this.const(lanes));
+  /** As `choose`, for vectors. */
+  chooseVector(condition: Node, then: () => Node, otherwise: () => Node): Node {
+    return this.graph.branch(this.truth(condition), then, otherwise, V128)!;
   }
-  floatSqrt(format: FloatFormat, lanes: number, a: Node, b: Node): Node {
-    return this.callVector("float.sqrt", a, b, this.const(format), this.const(lanes));
-  }
-  floatCompare(format: FloatFormat, lanes: number, a: Node, b: Node, predicate: Node): Node {
-    return this.callVector("float.compare", a, b, this.const(format), this.const(lanes), predicate);
-  }
-  floatRelation(format: FloatFormat, a: Node, b: Node, signals: boolean): Node {
-    return this.lane(this.callVector("float.relation", a, b, this.const(format), this.const(signals ? 1 : 0)), 64, 0);
-  }
-  floatConvert(from: NumberKind, to: NumberKind, lanes: number, a: Node, truncate = false): Node {
-    const code = NUMBER_KINDS.indexOf(from) * 8 + NUMBER_KINDS.indexOf(to);
-    return this.callVector("float.convert", a, a, this.const(code), this.const(lanes), this.const(truncate ? 1 : 0));
-  }
+  floatBinary(op: FloatBinary, format: FloatFormat, lanes: number, a: Node, b: Node): Node { return float.floatBinary(this, op, format, lanes, a, b); }
+  floatSqrt(format: FloatFormat, lanes: number, a: Node, b: Node): Node { return float.floatSqrt(this, format, lanes, a, b); }
+  floatCompare(format: FloatFormat, lanes: number, a: Node, b: Node, predicate: Node): Node { return float.floatCompare(this, format, lanes, a, b, predicate); }
+  floatRelation(format: FloatFormat, a: Node, b: Node, signals: boolean): Node { return float.floatRelation(this, format, a, b, signals); }
+  floatConvert(from: NumberKind, to: NumberKind, lanes: number, a: Node, truncate = false): Node { return float.floatConvert(this, from, to, lanes, a, truncate); }
   callVector(helper: HelperName, a: Node, b: Node, ...words: Node[]): Node {
     for (const [at, v] of [[S.VECTOR_A, a], [S.VECTOR_B, b]] as const) {
       this.graph.effect([v], (g) => { g.code.i32(0); g.value(v); g.code.simdMemory(simd.STORE, at); });

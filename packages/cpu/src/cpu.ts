@@ -1,0 +1,318 @@
+/**
+ * The processors of one machine, as a library user sees them: a memory, up to 16 logical processors that share it, port
+ * and device handlers, and virtual time. No device is needed to run a program in bytes.
+ */
+import { Clock, ConfigError, Digest, parseSize } from "@castaway/kit";
+import Long from "long";
+import { MemoryAccess } from "./core/access.ts";
+import { BlockCache } from "./core/blocks.ts";
+import { type Costs, DEFAULT_COSTS } from "./costs.ts";
+import { Decoder } from "./core/decode.ts";
+import { Evaluator } from "./core/evaluator.ts";
+import { Fault } from "./core/exceptions.ts";
+import { readFlags, writeFlags } from "./core/flags.ts";
+import { type Model, modelNamed } from "./core/model.ts";
+import { OpcodeMap } from "./core/opcodes.ts";
+import { LAYOUT, MAX_CPUS, type MmioHandler, PAGE, PhysicalMemory } from "./core/physical.ts";
+import { Processor } from "./core/processor.ts";
+import { resetProcessor } from "./core/reset.ts";
+import { evaluatorExecutor, type Executor, run, step } from "./core/run.ts";
+import { fieldNamed, GPR_NAMES, S, STATE_TABLE, WINDOW, WINDOW_BYTES } from "./core/state.ts";
+import { enterFlatMode, type FlatMode } from "./flat.ts";
+import { Interpreter } from "./emit/interpreter.ts";
+import { definitions } from "./isa/index.ts";
+
+/** Port I/O of the machine. `bytes` is 1, 2 or 4; values are unsigned. */
+export interface Ports {
+  read(port: number, bytes: number): number;
+  write(port: number, bytes: number, value: number): void;
+}
+
+export interface CpuOptions {
+  /** RAM from physical address 0: bytes, or text like "512MiB"; a multiple of 4 KiB, at most 3.5 GiB. Default "16MiB". */
+  readonly memory?: number | string;
+  /** Room for ROM images and frame buffers besides RAM, in bytes; see `physical.allocate`. Default 0. */
+  readonly extraBytes?: number;
+  /** Logical processors, 1 to 16. Default 1. The others wait for INIT and SIPI, as at power-on. */
+  readonly cpus?: number;
+  /** Name of the processor model; see `modelNames`. Default "westmere". */
+  readonly model?: string;
+  /** What runs the instructions. The evaluator is the oracle: a hundred times slower, same results to the bit. */
+  readonly executor?: "interpreter" | "evaluator";
+  /** Port I/O. Default: reads give all ones, writes are ignored. */
+  readonly ports?: Ports;
+  /** Virtual time of the machine; devices share it. Default: a clock of its own. */
+  readonly clock?: Clock;
+  /** Virtual nanoseconds that each processor runs before the next one, 1,000 to 1,000,000. Default 20,000. */
+  readonly quantum?: number;
+  /** What virtual time is charged beyond instructions. */
+  readonly costs?: Partial<Costs>;
+  /** Seeds RDRAND and RDSEED. Default 1. */
+  readonly seed?: number;
+}
+
+/** Why `run` came back. */
+export type StopReason =
+  /** The instructions, or the virtual time, that were asked for are done. */
+  | "limit"
+  /** Every processor is halted (HLT, shutdown, waiting for SIPI) and no timer is armed. */
+  | "idle"
+  /** A processor is in shutdown after a triple fault. */
+  | "shutdown"
+  /** Something the processor does not do yet; `detail` names it. */
+  | "unimplemented"
+  /** `stop()` was called. */
+  | "stopped";
+export interface Stop { readonly reason: StopReason; readonly detail: string; readonly instructions: number }
+
+const opcodeMap = new OpcodeMap(definitions);
+
+export class Cpu {
+  readonly physical: PhysicalMemory;
+  readonly clock: Clock;
+  readonly model: Model;
+  readonly blocks: BlockCache;
+  readonly processors: readonly Processor[];
+  readonly #executor: Executor;
+  readonly #quantum: number;
+  /** The processor whose registers are in the window. */
+  #active = 0;
+  /** Where the processor that runs now stands in time when its slice ends. */
+  #sliceEnd = 0;
+  #stop = false;
+
+  /** @throws {ConfigError} if an option is out of its range; the message says what is allowed. */
+  constructor(options: CpuOptions = {}) {
+    const { cpus = 1, quantum = 20_000 } = options;
+    if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) throw new ConfigError("cpus", cpus, `1 to ${MAX_CPUS}`);
+    if (!Number.isInteger(quantum) || quantum < 1000 || quantum > 1_000_000) throw new ConfigError("quantum", quantum, "1000 to 1000000 nanoseconds");
+    this.model = modelNamed(options.model ?? "westmere");
+    this.physical = new PhysicalMemory(parseSize(options.memory ?? "16MiB", "memory"), options.extraBytes ?? 0);
+    this.clock = options.clock ?? new Clock();
+    this.#quantum = quantum;
+    const { features } = this.model;
+    this.blocks = new BlockCache(this.physical, new Decoder(opcodeMap, (form) => form.feature === undefined || features.has(form.feature)));
+    this.processors = Array.from({ length: cpus }, (_, id) => this.#processor(id, options));
+    this.blocks.onCodePage = (page) => { for (const p of this.processors) p.access.tlb.markCode(page); };
+    this.#executor = executorNamed(options.executor ?? "interpreter", this.physical, this.blocks);
+    this.reset();
+  }
+
+  #processor(id: number, options: CpuOptions): Processor {
+    const costs = { ...DEFAULT_COSTS, ...options.costs }, ports = options.ports;
+    const access = new MemoryAccess(this.physical, id, new Fault());
+    const cpu: Processor = new Processor(id, this.physical, access, this.model, {
+      portRead: (port, bytes) => {
+        cpu.charge(costs.port);
+        this.#synchronize(cpu);
+        const value = ports === undefined ? 2 ** (8 * bytes) - 1 : ports.read(port, bytes);
+        this.#timersMayHaveChanged(cpu);
+        return value;
+      },
+      portWrite: (port, bytes, value) => {
+        cpu.charge(costs.port);
+        this.#synchronize(cpu);
+        ports?.write(port, bytes, value);
+        this.#timersMayHaveChanged(cpu);
+      },
+      now: () => this.#synchronize(cpu),
+    });
+    cpu.x = new Evaluator(cpu);
+    cpu.blocks = this.blocks;
+    access.onWalk = (steps) => cpu.charge(steps * costs.walkStep);
+    access.onDevice = () => { cpu.charge(costs.device); this.#synchronize(cpu); };
+    access.afterDevice = () => this.#timersMayHaveChanged(cpu);
+    return cpu;
+  }
+  /** Moves the clock to the instruction at hand. */
+  #synchronize(cpu: Processor): number {
+    const now = cpu.time();
+    if (now > this.clock.now) this.clock.moveTo(now);
+    return now;
+  }
+  #timersMayHaveChanged(cpu: Processor): void {
+    if (this.clock.nextDue < this.#sliceEnd) {
+      this.#sliceEnd = Math.max(this.clock.nextDue, this.clock.now);
+      cpu.limitTo(this.#sliceEnd);
+    }
+  }
+
+  /** Puts every processor into its state after power-on or RESET#; memory stays. */
+  reset(): void {
+    for (const cpu of this.processors) {
+      this.#activate(cpu.id);
+      resetProcessor(cpu);
+    }
+    this.blocks.clear();
+    this.#activate(0);
+  }
+
+  // ---- running ----
+
+  /**
+   * Runs until `instructions` are retired (all processors together; to the next block boundary), or for
+   * `nanoseconds` of virtual time, whichever is first; or until there is nothing to run.
+   */
+  run(limits: { instructions?: number; nanoseconds?: number } = {}): Stop {
+    const start = this.retired, end = this.clock.now + (limits.nanoseconds ?? Number.MAX_SAFE_INTEGER / 2);
+    const wanted = limits.instructions ?? Number.POSITIVE_INFINITY;
+    const stop = (reason: StopReason, detail = ""): Stop => ({ reason, detail, instructions: this.retired - start });
+    this.#stop = false;
+    for (;;) {
+      const left = wanted - (this.retired - start);
+      if (this.#stop) return stop("stopped");
+      if (left <= 0 || this.clock.now >= end) return stop("limit");
+      this.#round(Math.min(end, this.clock.now + Math.min(this.#quantum, this.processors.length === 1 ? left : Math.ceil(left / this.processors.length))));
+      const problem = this.processors.find((cpu) => cpu.stopped !== null);
+      if (problem) return stop("unimplemented", problem.stopped!);
+      if (this.processors.some((cpu) => this.state("activity", cpu.id) === 2)) return stop("shutdown");
+      if (this.processors.every((cpu) => this.#halted(cpu)) && this.clock.nextDue === Number.POSITIVE_INFINITY) return stop("idle");
+    }
+  }
+  /** Ends `run` at the next slice; for device callbacks. */
+  stop(): void { this.#stop = true; }
+
+  /** Runs every processor up to the same virtual time, at most `end`, then fires the timers that are due. */
+  #round(end: number): void {
+    const begin = this.clock.now;
+    this.clock.fire();
+    this.#sliceEnd = Math.max(begin, Math.min(end, this.clock.nextDue));
+    if (this.processors.every((cpu) => this.#halted(cpu))) this.#sliceEnd = Math.min(end, this.clock.nextDue);
+    for (const cpu of this.processors) {
+      this.#activate(cpu.id);
+      if (this.clock.now > begin && this.processors.length > 1) this.clock.restore({ ...this.clock.save(), now: begin });
+      const budget = this.#sliceEnd - cpu.time();
+      if (budget > 0) run(cpu, this.#executor, budget);
+      const behind = this.#sliceEnd - cpu.time();
+      if (behind > 0) cpu.charge(behind); // halted, or stopped
+    }
+    this.clock.advanceTo(Math.max(this.clock.now, this.#sliceEnd));
+  }
+  #halted(cpu: Processor): boolean { return this.state("activity", cpu.id) !== 0 && cpu.signals === 0 && !(cpu.apic?.requested ?? false); }
+
+  /** Runs one instruction of one processor (one iteration, if it repeats), with the evaluator. */
+  step(cpu = 0): void {
+    const p = this.#activate(cpu);
+    p.attend();
+    run(p, { name: "evaluator", run: (q) => { step(q); q.memory.i32[S.BUDGET >> 2] = 0; } }, 1);
+  }
+
+  /** Instructions retired since the machine was built, all processors together. */
+  get retired(): number { return this.processors.reduce((sum, cpu) => sum + this.#retiredBy(cpu), 0); }
+  #retiredBy(cpu: Processor): number {
+    if (cpu.id === this.#active) return cpu.retired();
+    return cpu.retiredEnd - this.physical.i32[(this.#saveArea(cpu.id) + S.BUDGET - WINDOW) >> 2]!;
+  }
+
+  // ---- registers ----
+
+  #saveArea(id: number): number { return LAYOUT.saveAreas + id * WINDOW_BYTES; }
+  /** Brings a processor's registers into the window. */
+  #activate(id: number): Processor {
+    if (id !== this.#active) {
+      const { u8 } = this.physical;
+      u8.copyWithin(this.#saveArea(this.#active), WINDOW, WINDOW + WINDOW_BYTES);
+      u8.copyWithin(WINDOW, this.#saveArea(id), this.#saveArea(id) + WINDOW_BYTES);
+      this.#active = id;
+    }
+    return this.processors[id]!;
+  }
+  #address(at: number, id: number): number { return id === this.#active ? at : at - WINDOW + this.#saveArea(id); }
+  /** A state field of at most 4 bytes as a number; see STATE_TABLE for the names. */
+  state(name: string, cpu = 0): number {
+    const field = this.#field(name), at = this.#address(WINDOW + field.offset, cpu);
+    return field.bytes === 2 ? this.physical.u16[at >> 1]! : this.physical.u32[at >> 2]!;
+  }
+  #field(name: string) {
+    const field = fieldNamed(name);
+    if (field === undefined) throw new ConfigError("register", name, "a name of the state table, like RAX, RIP, RFLAGS, CR0, CS.base, XCR0");
+    return field;
+  }
+  /** A register by its name in the state table (`RAX`, `RIP`, `RFLAGS`, `CS.base`, ..), as an unsigned 64-bit value. */
+  get(name: string, cpu = 0): Long {
+    const p = this.#activate(cpu);
+    if (name === "RFLAGS") return Long.fromNumber(readFlags(this.physical), true);
+    const field = this.#field(name), at = WINDOW + field.offset;
+    if (field.bytes < 8) return Long.fromNumber(this.state(name, cpu), true);
+    return Long.fromBits(p.u32(at), p.u32(at + 4), true);
+  }
+  /** Sets a register; what follows from it (modes, windows, TLB contexts) is recomputed. */
+  set(name: string, value: Long | number, cpu = 0): void {
+    const p = this.#activate(cpu), v = Long.isLong(value) ? value : Long.fromNumber(value);
+    if (name === "RFLAGS") writeFlags(this.physical, v.low);
+    else {
+      const field = this.#field(name), at = WINDOW + field.offset;
+      if (field.bytes === 2) this.physical.u16[at >> 1] = v.low;
+      else p.setU32(at, v.low);
+      if (field.bytes >= 8) p.setU32(at + 4, v.high);
+    }
+    if (!GPR_NAMES.includes(name) && name !== "RIP") {
+      if (/^(CR|EFER)/.test(name)) p.access.tlb.flushAll();
+      p.refresh();
+    }
+  }
+  /** The bytes of a register wider than 8 bytes (`R0`..`R7`, `YMM0`..`YMM15`), a copy. */
+  bytes(name: string, cpu = 0): Uint8Array {
+    const field = this.#field(name), at = this.#address(WINDOW + field.offset, cpu);
+    return this.physical.u8.slice(at, at + field.bytes);
+  }
+  setBytes(name: string, value: Uint8Array, cpu = 0): void {
+    const field = this.#field(name);
+    this.physical.u8.set(value.subarray(0, field.bytes), this.#address(WINDOW + field.offset, cpu));
+  }
+  /**
+   * Puts a processor into a flat mode at `ip`, as a boot loader would leave it: all segments flat and writable; for
+   * "long" with paging that maps the first 4 GiB to themselves, in two pages at the end of RAM.
+   */
+  enter(mode: FlatMode, ip: number, cpu = 0): void {
+    const p = this.#activate(cpu);
+    enterFlatMode(p, mode);
+    p.setNumber(S.RIP, ip);
+  }
+
+  // ---- memory ----
+
+  /** Writes guest RAM by physical address, as a bus master would. */
+  write(address: number, bytes: Uint8Array | readonly number[]): void { this.physical.dmaWrite(address, Uint8Array.from(bytes)); }
+  read(address: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    this.physical.dmaRead(address, bytes);
+    return bytes;
+  }
+  /** Maps a device at whole pages of physical addresses. */
+  mapDevice(address: number, length: number, handler: MmioHandler): void {
+    for (let page = address / PAGE; page < (address + length) / PAGE; page++) this.physical.mapMmio(page, handler);
+    this.physicalMapChanged();
+  }
+  /** To be called after `physical` was mapped anew: translations of addresses to host memory are refreshed. */
+  physicalMapChanged(): void {
+    this.blocks.clear();
+    for (const cpu of this.processors) cpu.access.tlb.refreshHosts();
+  }
+
+  /**
+   * A digest of everything a guest can observe: registers of every processor, TLBs, RAM, time. Equal states have equal
+   * digests whatever executed them. `ram: false` leaves RAM out.
+   */
+  digest(options: { ram?: boolean } = {}): string {
+    const digest = new Digest();
+    for (const cpu of this.processors) {
+      this.#activate(cpu.id);
+      const flags = readFlags(this.physical);
+      for (const field of STATE_TABLE) {
+        if (!field.architectural) continue;
+        if (field.name === "RFLAGS") digest.word(flags);
+        else digest.update(this.physical.u8.subarray(WINDOW + field.offset, WINDOW + field.offset + field.bytes));
+      }
+      digest.text(JSON.stringify(cpu.access.tlb.save())).text(`${cpu.retired()} ${cpu.charged} ${cpu.inShadow()}`);
+    }
+    if (options.ram !== false) digest.update(this.physical.ram);
+    return digest.hex();
+  }
+}
+
+function executorNamed(name: "interpreter" | "evaluator", memory: PhysicalMemory, blocks: BlockCache): Executor {
+  if (name === "interpreter") return new Interpreter(memory, blocks);
+  if (name === "evaluator") return evaluatorExecutor;
+  throw new ConfigError("executor", name, '"interpreter" or "evaluator"');
+}
