@@ -3,6 +3,7 @@ import type { Instruction } from "../core/forms.ts";
 import { arith } from "./arith.ts";
 import { bits } from "./bits.ts";
 import { branches } from "./branch.ts";
+import { fxsave } from "./fxsave.ts";
 import { hints } from "./hint.ts";
 import { misc } from "./misc.ts";
 import { mmxState } from "./mmx.ts";
@@ -21,5 +22,5 @@ import { strings } from "./string.ts";
 
 export const definitions: readonly Instruction[] = [
   ...arith, ...moves, ...stack, ...shifts, ...multiplication, ...bits, ...strings, ...branches, ...hints, ...misc,
-  ...mmxState, ...sseControl, ...sseConvert, ...sseFloat, ...sseInteger, ...sseMove, ...sseShift, ...sseShuffle,
+  ...mmxState, ...sseControl, ...sseConvert, ...sseFloat, ...sseInteger, ...sseMove, ...sseShift, ...sseShuffle, ...fxsave,
 ];

@@ -38,16 +38,21 @@ const toMmx = (from: "f32" | "f64", truncate: boolean): Semantics => (x, dst, sr
   put(x, dst, x.floatConvert(from, "i32", 2, x.readVector(src), truncate));
 };
 
+/** AMD enters MMX state even if the conversion then raises #XM. Here, as everywhere, a fault leaves all but MXCSR alone. */
+const TO_MMX = { vectors: { vendor: "AMD enters MMX state before #XM" } };
+/** The manual has this one enter MMX state always, unlike CVTPI2PD [SDM 2A "CVTPI2PS"]. */
+const FROM_MMX = { vectors: { vendor: "AMD does not enter MMX state for a source in memory" } };
+
 const TO_INTEGER: [name: string, truncate: boolean, opcode: string][] = [["cvtt", true, "2C"], ["cvt", false, "2D"]];
 
 export const sseConvert: Instruction[] = [
-  sse("cvtpi2ps", "NP 0F 2A /r", "Vps,Qq", cvtpi2ps, "sse"),
+  sse("cvtpi2ps", "NP 0F 2A /r", "Vps,Qq", cvtpi2ps, "sse", FROM_MMX),
   sse("cvtpi2pd", "66 0F 2A /r", "Vpd,Qq", cvtpi2pd),
   sse("cvtsi2ss", "F3 0F 2A /r", "Vss,Ey", fromGeneral("f32"), "sse"),
   sse("cvtsi2sd", "F2 0F 2A /r", "Vsd,Ey", fromGeneral("f64")),
   ...TO_INTEGER.flatMap(([name, truncate, opcode]) => [
-    sse(`${name}ps2pi`, `NP 0F ${opcode} /r`, "Pq,Wq", toMmx("f32", truncate), "sse"),
-    sse(`${name}pd2pi`, `66 0F ${opcode} /r`, "Pq,Wpd", toMmx("f64", truncate)),
+    sse(`${name}ps2pi`, `NP 0F ${opcode} /r`, "Pq,Wq", toMmx("f32", truncate), "sse", TO_MMX),
+    sse(`${name}pd2pi`, `66 0F ${opcode} /r`, "Pq,Wpd", toMmx("f64", truncate), "sse2", TO_MMX),
     sse(`${name}ss2si`, `F3 0F ${opcode} /r`, "Gy,Wss", toGeneral("f32", truncate), "sse"),
     sse(`${name}sd2si`, `F2 0F ${opcode} /r`, "Gy,Wsd", toGeneral("f64", truncate)),
   ]),

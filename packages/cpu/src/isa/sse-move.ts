@@ -57,11 +57,17 @@ const both = (name: string, load: string, store: string, operands: string, run: 
   return instruction(name, [form(load, `${v},${w}`, { feature }), form(store, `${w},${v}`, { feature })], run, { unit: "sse" });
 };
 
+/** Between a general register or memory and the low part of a vector register: 32 bits, or 64 with REX.W. */
+const general = (name: string, e: string, rexW: boolean): Instruction[] => [
+  instruction(name, [form("NP 0F 6E /r", `Pq,${e}`, { feature: "mmx", rexW })], fromGeneral, { unit: "mmx" }),
+  instruction(name, [form("NP 0F 7E /r", `${e},Pq`, { feature: "mmx", rexW })], toGeneral, { unit: "mmx" }),
+  instruction(name, [form("66 0F 6E /r", `Vdq,${e}`, { feature: "sse2", rexW })], fromGeneral, { unit: "sse" }),
+  instruction(name, [form("66 0F 7E /r", `${e},Vdq`, { feature: "sse2", rexW })], toGeneral, { unit: "sse" }),
+];
+
 export const sseMove: Instruction[] = [
-  instruction("movd", [form("NP 0F 6E /r", "Pq,Ey", { feature: "mmx" })], fromGeneral, { unit: "mmx" }),
-  instruction("movd", [form("NP 0F 7E /r", "Ey,Pq", { feature: "mmx" })], toGeneral, { unit: "mmx" }),
-  sse("movd", "66 0F 6E /r", "Vdq,Ey", fromGeneral),
-  sse("movd", "66 0F 7E /r", "Ey,Vdq", toGeneral),
+  ...general("movd", "Ed", false),
+  ...general("movq", "Eq", true),
   instruction("movq", [form("NP 0F 6F /r", "Pq,Qq", { feature: "mmx" }), form("NP 0F 7F /r", "Qq,Pq", { feature: "mmx" })], move, { unit: "mmx" }),
   both("movq", "F3 0F 7E /r", "66 0F D6 /r", "Vdq,Wq", moveQuad),
 
