@@ -12,6 +12,7 @@ import { sseVectorHelpers } from "../isa/sse-float.ts";
 import { stackHelpers } from "../isa/stack.ts";
 import { portHelpers } from "../isa/string.ts";
 import { mmxHelpers } from "../isa/mmx.ts";
+import { x87Helpers } from "../isa/x87.ts";
 
 export type Helper = (cpu: Processor, args: bigint[]) => bigint;
 export type VectorHelper = (cpu: Processor, a: bigint, b: bigint, words: bigint[]) => bigint;
@@ -22,5 +23,5 @@ const common: Record<string, Helper> = {
 };
 
 /** Every helper by name; families add theirs here. */
-export const helpers: Record<string, Helper> = { ...common, ...stackHelpers, ...divideHelpers, ...portHelpers, ...miscHelpers, ...sseHelpers, ...mmxHelpers };
+export const helpers: Record<string, Helper> = { ...common, ...stackHelpers, ...divideHelpers, ...portHelpers, ...miscHelpers, ...sseHelpers, ...mmxHelpers, ...x87Helpers };
 export const vectorHelpers: Record<string, VectorHelper> = { ...floatHelpers, ...sseVectorHelpers };
