@@ -5,14 +5,14 @@
  * double fault and to shutdown. `takeEvent` chooses what is taken at an instruction boundary.
  */
 import { HAS_ERROR_CODE, VECTORS } from "./exceptions.ts";
-import { AC, IF, TF } from "./flags.ts";
+import { AC, IF, RF, TF } from "./flags.ts";
 import { transfer } from "./gates.ts";
 import type { Processor } from "./processor.ts";
 import { enterInit, startUp } from "./reset.ts";
 import { refreshContext } from "./modes.ts";
 import { S } from "./state.ts";
 import { STOP, unimplemented } from "./unimplemented.ts";
-import { dropDebugTraps, takeDebugTrap } from "./debug.ts";
+import { recordDebug, resumeFlag, takeDebugTrap } from "./debug.ts";
 
 /** Kinds of events, numbered as in the VMCS's interruption information [SDM 3C 24.8.3]. */
 export const EXTERNAL = 0, NMI = 2, HARDWARE = 3, SOFTWARE = 4, PRIVILEGED = 5, TRAP = 6;
@@ -31,7 +31,16 @@ export const BY_STI = 1, BY_MOV_SS = 2, BY_NMI = 8;
  */
 export function deliverFault(cpu: Processor): void {
   const { vector, code } = cpu.pendingFault;
-  if (vector !== STOP) pursue(cpu, vector, HARDWARE, code, cpu.ip);
+  if (vector === STOP) cpu.vectoring = 0;
+  else pursue(cpu, vector, HARDWARE, code, cpu.ip);
+}
+
+/** INT n, INT3, INTO and INT1: a fault on the way is the instruction's own, so it unwinds. */
+export function deliverSoftware(cpu: Processor, vector: number, kind: Kind): void {
+  cpu.vectoring = 0x80000000 | kind << 8 | vector;
+  cpu.vectoringCode = 0;
+  transfer(cpu, vector, kind, null, cpu.nextIP);
+  cpu.vectoring = 0;
 }
 
 /** Delivers an event; `ip` is the return address. What goes wrong on the way leads to #DF and to shutdown. */
@@ -44,6 +53,7 @@ function pursue(cpu: Processor, vector: number, kind: Kind, code: number, ip: nu
   const { pendingFault, memory: { u32 } } = cpu;
   for (;;) {
     if (kind === HARDWARE) {
+      if (vector === VECTORS.DB) recordDebug(cpu);
       if (vector === VECTORS.PF) { // before anything else, even if a double fault follows [SDM 3A 6.15]
         u32[S.CR2 >> 2] = pendingFault.addressLow;
         u32[(S.CR2 >> 2) + 1] = pendingFault.addressHigh;
@@ -60,7 +70,7 @@ function pursue(cpu: Processor, vector: number, kind: Kind, code: number, ip: nu
     try {
       transfer(cpu, vector, kind, hasCode ? code : null, ip);
       cpu.vectoring = 0;
-      dropDebugTraps(cpu);
+      cpu.charge(1); // so that a handler whose first instruction faults does not go on for ever
       return;
     } catch (e) {
       if (e !== pendingFault) throw e;
@@ -89,6 +99,7 @@ function combine(vectoring: number, second: number): "serial" | "double fault" |
 /** The third fault: the processor stops until NMI, INIT or a reset [SDM 3A 6.15 "double fault"]. */
 export function shutDown(cpu: Processor): void {
   cpu.vectoring = 0;
+  cpu.stepTrap = false;
   setActivity(cpu, SHUTDOWN);
 }
 export function setActivity(cpu: Processor, activity: number): void {
@@ -154,6 +165,22 @@ export function unblockNmi(cpu: Processor): void {
   if (!(blocked & BY_NMI)) return;
   cpu.setU32(S.INTERRUPTIBILITY, blocked & ~BY_NMI);
   if (cpu.u32(S.PENDING)) cpu.attend();
+}
+
+/**
+ * Forgets a shadow and an RF that are over, which until then only their counts say. Whoever shows the state to the
+ * outside (save, digest, VM exit) calls this first; what then is still set covers exactly the next instruction.
+ */
+export function settle(cpu: Processor): void {
+  const { u32 } = cpu.memory;
+  if (!cpu.inShadow()) u32[S.INTERRUPTIBILITY >> 2]! &= ~(BY_STI | BY_MOV_SS);
+  if (!resumeFlag(cpu)) u32[S.FLAGS >> 2]! &= ~RF;
+}
+/** The counterpart, after state was restored at an instruction boundary. */
+export function unsettle(cpu: Processor): void {
+  const { u32 } = cpu.memory, end = cpu.retired() + 1;
+  cpu.shadowEnd = u32[S.INTERRUPTIBILITY >> 2]! & (BY_STI | BY_MOV_SS) ? end : 0;
+  cpu.resumeEnd = u32[S.FLAGS >> 2]! & RF ? end : 0;
 }
 
 /** Leaves the derived fields right and the loop informed after flags changed from `before`. */

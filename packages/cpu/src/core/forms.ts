@@ -14,7 +14,10 @@ import type { Processor } from "./processor.ts";
 export type Feature =
   | "cmov" | "cx8" | "cx16" | "popcnt" | "movbe" | "tsc" | "rdtscp" | "rdpid" | "clflush" | "clflushopt" | "clwb" | "rdrand" | "rdseed"
   | "syscall" | "sysenter" | "fsgsbase" | "monitor" | "fpu" | "mmx" | "sse" | "sse2" | "sse3" | "fxsr" | "lahf64" | "invpcid"
-  | "smap" | "vmx" | "prefetchw" | "xsave" | "mtrr" | "msr" | "pge";
+  | "smap" | "vmx" | "prefetchw" | "xsave" | "mtrr" | "msr" | "pge"
+  // What gates no form, but control register bits, MSRs and answers of CPUID:
+  | "de" | "pse" | "pae" | "pse36" | "mce" | "mca" | "pat" | "apic" | "x2apic" | "tscDeadline" | "tscAdjust" | "invariantTsc" | "arat"
+  | "nx" | "page1g" | "lm" | "pcid" | "smep" | "umip" | "erms" | "archCapabilities";
 
 export interface FormOptions {
   /** #UD in 64-bit mode; #UD outside of it. */

@@ -3,7 +3,7 @@
  * with its gates, or that of IA-32e mode [SDM 2A "INT n", 3A 6.10 to 6.14, 20.1.4]. Every check and every access that
  * can fault comes before the first change.
  */
-import { currentResumeFlag } from "./debug.ts";
+import { resumeFlag } from "./debug.ts";
 import { HARDWARE, type Kind, PRIVILEGED, RUNNING, SOFTWARE, TRAP } from "./events.ts";
 import { VECTORS } from "./exceptions.ts";
 import { AC, IF, NT, RF, TF, VM } from "./flags.ts";
@@ -11,7 +11,7 @@ import { dplOf, PRESENT, refreshTransfer } from "./modes.ts";
 import type { Processor } from "./processor.ts";
 import {
   type Descriptor, checkStackSegment, errorCode, innerStack, innerStack64, INT16, INT32, is64BitCode, isCanonicalNumber, isCode, isConforming,
-  isNull, markAccessed, readDescriptor, setNull, setParagraph, setSegment, TASK_GATE, TRAP16, TRAP32, typeOf,
+  isNull, markAccessed, readDescriptor, setNull, setParagraph, setSegment, TASK_GATE, TRAP16, TRAP32,
 } from "./segments.ts";
 import { currentStack, longStack, pushFrame, setSlot, setStackPointer, type Stack, stackOf } from "./stack.ts";
 import { CS, RSP, S, SEG, segment, SS } from "./state.ts";
@@ -28,9 +28,11 @@ export function transfer(cpu: Processor, vector: number, kind: Kind, code: numbe
 
 /** RFLAGS as the handler's frame shows it: what RF is there is a rule of its own [SDM 3B 17.3.1.1]. */
 function flagsToPush(cpu: Processor, vector: number, kind: Kind): number {
-  const flags = cpu.flags & ~RF, fault = kind === HARDWARE && vector !== VECTORS.DB && vector !== VECTORS.DF && vector !== VECTORS.MC;
-  if (fault || (kind !== SOFTWARE && kind !== TRAP && cpu.midRepeat === cpu.retired())) return flags | RF;
-  return isAsked(kind) || kind === PRIVILEGED ? flags : flags | currentResumeFlag(cpu);
+  const flags = cpu.flags & ~RF;
+  if (isAsked(kind) || kind === PRIVILEGED) return flags; // INT n itself cleared RF
+  const fault = kind === HARDWARE && vector !== VECTORS.DB && vector !== VECTORS.DF && vector !== VECTORS.MC;
+  if (fault || cpu.midRepeat === cpu.retired()) return flags | RF;
+  return resumeFlag(cpu) ? flags | RF : flags;
 }
 
 /** Clears flags and what else ends when a handler begins, and goes there. */

@@ -66,6 +66,8 @@ export class Processor {
   /** Events from outside that this processor has not looked at yet: bits of S.PENDING, and the vector of a SIPI. */
   signals = 0;
   sipiVector = 0;
+  /** Logical processors of the machine, for CPUID. */
+  processors = 1;
   /** The local APIC, through which interrupts come; null: none, only NMI and INIT. */
   apic: LocalApic | null = null;
   /** Set when the run must end with a typed outcome: something is not implemented, or a breakpoint was reached. */
@@ -140,6 +142,14 @@ export class Processor {
     if (excess <= 0) return;
     this.memory.i32[S.BUDGET >> 2]! -= excess;
     this.retiredEnd -= excess;
+  }
+  /** NMI, INIT, SIPI or SMI from outside, at any time, whichever processor runs: `event` is a bit of S.PENDING. */
+  signal(event: number, sipiVector = 0): void {
+    const init = 2, sipi = 4;
+    if (event === init) this.signals &= ~sipi; // what came before an INIT is lost
+    if (event === sipi) this.sipiVector = sipiVector;
+    this.signals |= event;
+    this.attend();
   }
   /** Tells which instruction is at hand. */
   setBounds(insn: Decoded, ip: number, nextIP: number): void {

@@ -162,8 +162,8 @@ export const S = {
   CODE_LAST: derived("code.last"),
   /** Record of the instruction that called out of emitted code. */
   RECORD: derived("record", 4),
-  /** Up to eight stack slots on their way to or from memory, 8 bytes each, see stack.ts. */
-  FRAME: derived("frame", 64),
+  /** Up to 36 stack slots on their way to or from memory, 8 bytes each, see stack.ts. */
+  FRAME: derived("frame", 288),
   /** Arguments and results of calls out of emitted code. */
   VECTOR_A: derived("vectorA", 16), VECTOR_B: derived("vectorB", 16),
   ARG0: derived("arg0", 16), ARG1: derived("arg1", 16), ARG2: derived("arg2", 16), RESULT: derived("result", 16),

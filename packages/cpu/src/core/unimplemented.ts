@@ -17,6 +17,7 @@ export const STOP = 0x100;
 /** Abandons the instruction at hand, which did nothing yet, and stops the run. */
 export function unimplemented(cpu: Processor, what: Unimplemented): never {
   cpu.stopped = `unimplemented: ${what}`;
+  cpu.stepTrap = false;
   cpu.attend();
   cpu.pendingFault.vector = STOP;
   throw cpu.pendingFault;
