@@ -25,7 +25,7 @@ export const unpack = (half: "low" | "high", width: number): VectorOperation => 
 /** `lanes` lanes of `bytes` bytes each, chosen by fields of an immediate; `from` says where the choices of lane i start. */
 const choose = (lanes: number, bytes: number, from: (i: number) => number) => (imm: number): number[] =>
   Array.from({ length: lanes * bytes }, (_, i) => {
-    const lane = Math.floor(i / bytes), bits = Math.log2(lanes);
+    const lane = Math.floor(i / bytes), bits = 31 - Math.clz32(lanes);
     return from(lane) + ((imm >> (bits * lane)) & (lanes - 1)) * bytes + (i % bytes);
   });
 const LOW_BYTES = [0, 1, 2, 3, 4, 5, 6, 7], HIGH_BYTES = [8, 9, 10, 11, 12, 13, 14, 15];

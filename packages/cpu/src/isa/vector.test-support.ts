@@ -33,7 +33,7 @@ export interface Rig {
 
 export function rig(definitions: readonly Instruction[]): Rig {
   const memory = new PhysicalMemory(RAM), fault = new Fault(), access = new MemoryAccess(memory, 0, fault);
-  const model = { name: "test", vendor: "GenuineIntel", brand: "", family: 6, modelNumber: 1, stepping: 1, features: new Set<never>() };
+  const model = { name: "test", vendor: "GenuineIntel", brand: "", family: 6, modelNumber: 1, stepping: 1, microcode: 0, maxLeaf: 0, features: new Set<never>() };
   const cpu = new Processor(0, memory, access, model, { portRead: () => 0xffffffff, portWrite: () => {}, now: () => 0 });
   const decoder = new Decoder(new OpcodeMap(definitions)), x = new Evaluator(cpu);
   cpu.x = x;
