@@ -14,6 +14,8 @@ function fill(to: Rig): void {
   memory.u16[S.FSW >> 1] = 0x1820; // TOP = 3
   memory.u16[S.FTW >> 1] = 0x18;
   memory.u16[S.FOP >> 1] = 0x7ab;
+  memory.u16[S.FCS >> 1] = 0x23;
+  memory.u16[S.FDS >> 1] = 0x2b;
   cpu.setU64(S.FIP, 0x1122_3344_5566n);
   cpu.setU64(S.FDP, 0x7788_99aa_bbccn);
   cpu.setU32(S.MXCSR, 0x1fa0);
@@ -23,12 +25,12 @@ function fill(to: Rig): void {
   cpu.setGpr(6, BigInt(DATA));
 }
 
-test("the legacy layout: low halves of the pointers, no selectors", () => {
+test("the legacy layout: low halves of the pointers, and selectors", () => {
   fill(r);
   assert.is(r.step(SAVE), null);
   assert.is(r.peek(DATA, 8), 0x07ab_0018_1820_037fn);
-  assert.is(r.peek(DATA + 8, 8), 0x3344_5566n);
-  assert.is(r.peek(DATA + 16, 8), 0x99aa_bbccn);
+  assert.is(r.peek(DATA + 8, 8), 0x23_3344_5566n);
+  assert.is(r.peek(DATA + 16, 8), 0x2b_99aa_bbccn);
   assert.is(r.peek(DATA + 24, 8), 0xffff_0000_1fa0n);
   assert.is(r.peek(DATA + 32, 16), 0x3fffn << 64n | 4n, "ST(0) is R3, and its reserved bytes are zero");
   assert.is(r.peek(DATA + 160 + 240, 16), 16n << 64n | 0xabcn);
@@ -49,6 +51,7 @@ test("what was saved comes back", () => {
   assert.is(r.step(wide(RESTORE)), null);
   assert.equal([S.FCW, S.FSW, S.FTW, S.FOP].map(u16), [0x37f, 0x1820, 0x18, 0x7ab]);
   assert.is(r.cpu.u64(S.FIP), 0x1122_3344_5566n);
+  assert.is(u16(S.FCS), 0, "there was no room for it");
   assert.equal([0, 7].map((n) => r.fpr(n)), [0x3fffn << 64n | 1n, 0x3fffn << 64n | 8n]);
   assert.is(r.xmm(15), 16n << 64n | 0xabcn);
 });

@@ -13,7 +13,7 @@ const FCW_BITS = 0x1f3f, FCW_ONE = 0x40, FOP_BITS = 0x7ff, FSW_SUMMARY = 0x8080;
 
 /** Only 64-bit mode has XMM8 to XMM15. */
 const vectors = (insn: Decoded): number => (insn.long ? 16 : 8);
-/** With REX.W, FIP and FDP have 64 bits; else 32, and selectors beside them, which read as zero [SDM 1 8.1.8]. */
+/** With REX.W, FIP and FDP have 64 bits; else 32, and their selectors stand beside them. */
 const wide = (insn: Decoded): boolean => (insn.rex & 8) !== 0;
 
 /** The offset of the image, once it is known that it is aligned. */
@@ -28,10 +28,12 @@ const save: HelperBody = (cpu, insn) => {
   x.probeWrite("operand", at, IMAGE);
   const put = (offset: number, value: bigint) =>
     x.store("operand", BigInt.asUintN(insn.addressSize, at + BigInt(offset)), 64, value);
-  const fsw = u16[S.FSW >> 1]!, top = fsw >> 11 & 7, pointer = (v: bigint) => BigInt.asUintN(wide(insn) ? 64 : 32, v);
+  const fsw = u16[S.FSW >> 1]!, top = fsw >> 11 & 7;
+  const pointer = (at: number, selector: number) =>
+    wide(insn) ? cpu.u64(at) : BigInt(cpu.u32(at)) | BigInt(u16[selector >> 1]!) << 32n;
   put(0, BigInt(u16[S.FCW >> 1]!) | BigInt(fsw) << 16n | BigInt(u16[S.FTW >> 1]!) << 32n | BigInt(u16[S.FOP >> 1]!) << 48n);
-  put(POINTERS, pointer(cpu.u64(S.FIP)));
-  put(POINTERS + 8, pointer(cpu.u64(S.FDP)));
+  put(POINTERS, pointer(S.FIP, S.FCS));
+  put(POINTERS + 8, pointer(S.FDP, S.FDS));
   put(CONTROL, BigInt(cpu.u32(S.MXCSR)) | BigInt(MXCSR_MASK) << 32n);
   for (let i = 0; i < 8; i++) {
     const register = S.FPR + 16 * (top + i & 7);
@@ -58,9 +60,12 @@ const restore: HelperBody = (cpu, insn) => {
   u16[S.FSW >> 1] = fsw | (fsw & ~fcw & 0x3f ? FSW_SUMMARY : 0);
   u16[S.FTW >> 1] = field(quad(0), 32) & 0xff;
   u16[S.FOP >> 1] = field(quad(0), 48) & FOP_BITS;
-  const pointer = (v: bigint) => BigInt.asUintN(wide(insn) ? 64 : 32, v);
-  cpu.setU64(S.FIP, pointer(quad(POINTERS)));
-  cpu.setU64(S.FDP, pointer(quad(POINTERS + 8)));
+  const pointer = (at: number, selector: number, v: bigint) => {
+    cpu.setU64(at, wide(insn) ? v : v & 0xffffffffn);
+    u16[selector >> 1] = wide(insn) ? 0 : field(v, 32);
+  };
+  pointer(S.FIP, S.FCS, quad(POINTERS));
+  pointer(S.FDP, S.FDS, quad(POINTERS + 8));
   cpu.setU32(S.MXCSR, mxcsr);
   refreshMxcsr(cpu);
   for (let i = 0; i < 8; i++) {
