@@ -2,7 +2,7 @@
  * Random programs in random modes on the evaluator and the interpreter: no exception of the host, no hang, and equal
  * digests after every slice. `--seed N` repeats one program.
  */
-import { Cpu } from "@castaway/cpu";
+import { Cpu, Decoder, definitions, OpcodeMap } from "@castaway/cpu";
 import { Random } from "@castaway/kit";
 import { type Counts, finish } from "../../scripts/counts.ts";
 import { load, MEMORY } from "./program.ts";
@@ -44,6 +44,27 @@ export function runSeed(seed: number, oracle: Cpu, subject: Cpu): string {
   return "";
 }
 
+/** Finds the first instruction of a failing seed after which the two differ, and says which one it is. */
+export function locate(seed: number, oracle: Cpu, subject: Cpu): string {
+  for (const cpu of [oracle, subject]) {
+    cpu.reset();
+    load(cpu, new Random(seed));
+  }
+  const decoder = new Decoder(new OpcodeMap(definitions));
+  for (let n = 0; n < 2000; n++) {
+    const long = oracle.state("mode") === 2;
+    const at = oracle.get(long ? "RIP" : "RIP").toNumber() + oracle.get("CS.base").toNumber();
+    const bytes = oracle.read(at % 2 ** 32, 16);
+    for (const cpu of [oracle, subject]) cpu.run({ instructions: 1, nanoseconds: 200_000 });
+    if (oracle.digest() === subject.digest()) continue;
+    const bits = ([16, 32, 64] as const)[oracle.state("mode") & 3];
+    const insn = decoder.decode(bytes, 0, 16, { bits, real: false });
+    const text = [...bytes].map((b) => b.toString(16).padStart(2, "0")).join(" ");
+    return `first difference after ${n + 1} blocks, in the block at ${at.toString(16)}: ${insn?.def.name} (${text})\n    ${difference(oracle, subject)}`;
+  }
+  return "no difference when run block by block";
+}
+
 /** `seconds` of seeds from `first` on. */
 export function fuzzCpu(seconds: number, first: number, only: boolean): void {
   const counts: Counts = { passed: 0, failed: 0 };
@@ -57,6 +78,7 @@ export function fuzzCpu(seconds: number, first: number, only: boolean): void {
       counts.failed++;
       console.log(failure);
       pair = fresh();
+      if (only) console.log(locate(seed, ...pair));
     }
     if (only) break;
   }

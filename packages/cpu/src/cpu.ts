@@ -140,8 +140,10 @@ export class Cpu {
   /** Puts every processor into its state after power-on or RESET#; memory stays. */
   reset(): void {
     for (const cpu of this.processors) {
-      this.#activate(cpu.id);
+      const retired = this.#retiredBy(this.#activate(cpu.id));
       resetProcessor(cpu);
+      cpu.retiredEnd = retired; // time and counts go on
+      cpu.stopped = null;
     }
     this.blocks.clear();
     this.#activate(0);
@@ -306,6 +308,7 @@ export class Cpu {
       }
       digest.text(JSON.stringify(cpu.access.tlb.save())).text(`${cpu.retired()} ${cpu.charged} ${cpu.inShadow()}`);
     }
+    digest.text(String(this.clock.now));
     if (options.ram !== false) digest.update(this.physical.ram);
     return digest.hex();
   }

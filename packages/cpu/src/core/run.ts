@@ -60,8 +60,15 @@ export const evaluatorExecutor: Executor = {
   },
 };
 
-/** The block at CS:RIP, through the TLB; null after a fault, which is then delivered. */
+/**
+ * The block at CS:RIP, through the TLB; null after a fault, which is then delivered. What the walk was charged may have
+ * used up the budget: then nothing may run any more, and the answer is null too.
+ */
 export function blockAt(cpu: Processor): Block | null {
+  const block = fetch(cpu);
+  return block !== null && cpu.memory.i32[S.BUDGET >> 2]! > 0 ? block : null;
+}
+function fetch(cpu: Processor): Block | null {
   const ip = cpu.number(S.RIP), { access, memory, blocks } = cpu;
   cpu.ip = ip;
   cpu.remaining = 0;

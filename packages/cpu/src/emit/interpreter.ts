@@ -19,6 +19,9 @@ import { Code, I32, I64, Module } from "./wasm.ts";
 /** Index in the block table; the same hash is emitted below. */
 const slotOf = (physical: number) => LAYOUT.blockTable + (((physical ^ (physical >>> 14)) & (BLOCK_TABLE_ENTRIES - 1)) << 4);
 
+/** Part of every key in the block table, so that an empty entry equals none. */
+const KEY_VALID = 8;
+
 /** The loop, and the two handlers that every machine has. */
 function emitLoop(): WebAssembly.Module {
   const module = new Module();
@@ -52,7 +55,7 @@ function emitLoop(): WebAssembly.Module {
   run.get(entry).memory("i64.load32_u", array + ENTRY.page).i64(12n).op("i64.shl").get(linear).i64(4095n).op("i64.and").op("i64.or").tee(physical);
   // The block table.
   run.op("i32.wrap_i64").tee(slot).get(slot).i32(14).op("i32.shr_u").op("i32.xor").i32(BLOCK_TABLE_ENTRIES - 1).op("i32.and").i32(4).op("i32.shl").tee(slot);
-  run.memory("i64.load", LAYOUT.blockTable).get(physical).i64(3n).op("i64.shl").i32(0).memory("i64.load32_u", S.MODE).op("i64.or").op("i64.ne");
+  run.memory("i64.load", LAYOUT.blockTable).get(physical).i64(4n).op("i64.shl").i32(0).memory("i64.load32_u", S.MODE).op("i64.or").i64(BigInt(KEY_VALID)).op("i64.or").op("i64.ne");
   leaveIf(STATUS.lookUp);
   run.get(slot).memory("i32.load", LAYOUT.blockTable + 8).set(rec);
   // The whole block must be within the limit of CS.
@@ -156,7 +159,7 @@ export class Interpreter implements Executor {
   #enterTable(block: Block): void {
     if (block.record === 0) this.#translate(block);
     const { u32, u64 } = this.#memory, slot = slotOf(block.physical);
-    u64[slot >> 3] = BigInt(block.physical) * 8n + BigInt(block.mode);
+    u64[slot >> 3] = BigInt(block.physical) * 16n + BigInt(block.mode | KEY_VALID);
     u32[(slot + 8) >> 2] = block.record;
   }
   #drop(block: Block): void {
@@ -267,7 +270,7 @@ export class Interpreter implements Executor {
     const cpu = this.#cpu, { i32, u32 } = this.#memory, bytes = size & 0xff, low = u32[S.ARG2 >> 2]!, high = i32[(S.ARG2 >> 2) + 1]!;
     this.#enter(record);
     const linear = high * 2 ** 32 + low;
-    if (cpu.u32(S.LINEAR_MASK + 4) !== 0 && (linear < -(2 ** 47) || linear + bytes > 2 ** 47 || (linear < 0 && linear + bytes > 0))) {
+    if (cpu.u32(S.LINEAR_MASK + 4) !== 0 && (linear < -(2 ** 47) || linear + bytes > 2 ** 47)) {
       const stack = size & 0x100 || (size & 0x200 && cpu.x.insn.segment === SS);
       cpu.pendingFault.vector = stack ? VECTORS.SS : VECTORS.GP;
       cpu.pendingFault.code = 0;
