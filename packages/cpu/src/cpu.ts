@@ -2,7 +2,7 @@
  * The processors of one machine, as a library user sees them: a memory, up to 16 logical processors that share it, port
  * and device handlers, and virtual time. No device is needed to run a program in bytes.
  */
-import { Clock, ConfigError, Digest, parseSize } from "@castaway/kit";
+import { Clock, ConfigError, decodeState, Digest, encodeState, parseSize, StateError } from "@castaway/kit";
 import Long from "long";
 import { MemoryAccess } from "./core/access.ts";
 import { BlockCache } from "./core/blocks.ts";
@@ -17,6 +17,7 @@ import { LAYOUT, MAX_CPUS, type MmioHandler, PAGE, PhysicalMemory } from "./core
 import { Processor } from "./core/processor.ts";
 import { resetProcessor } from "./core/reset.ts";
 import { evaluatorExecutor, type Executor, run, step } from "./core/run.ts";
+import { cpuState, restoreProcessor, saveProcessor } from "./core/saved.ts";
 import { fieldNamed, GPR_NAMES, S, STATE_TABLE, WINDOW, WINDOW_BYTES } from "./core/state.ts";
 import { enterFlatMode, type FlatMode } from "./flat.ts";
 import { Interpreter } from "./emit/interpreter.ts";
@@ -64,6 +65,9 @@ export type StopReason =
   /** `stop()` was called. */
   | "stopped";
 export interface Stop { readonly reason: StopReason; readonly detail: string; readonly instructions: number }
+
+/** Raised whenever the shape of the saved state changes. */
+const STATE_VERSION = 1;
 
 const opcodeMap = new OpcodeMap(definitions);
 
@@ -290,6 +294,23 @@ export class Cpu {
   physicalMapChanged(): void {
     this.blocks.clear();
     for (const cpu of this.processors) cpu.access.tlb.refreshHosts();
+  }
+
+  /** The whole state as bytes, between two runs: restore it into a machine of the same options, whatever its executor. */
+  save(): Uint8Array {
+    const processors = this.processors.map((cpu) => saveProcessor(this.#activate(cpu.id)));
+    return encodeState("castaway processors", STATE_VERSION, { model: this.model.name, now: this.clock.now, processors, ram: this.physical.ram });
+  }
+  /** @throws {StateError} if the bytes are damaged, or are of another version, model, memory size or number of processors. */
+  restore(bytes: Uint8Array): void {
+    const saved = decodeState("castaway processors", STATE_VERSION, cpuState, bytes);
+    if (saved.model !== this.model.name) throw new StateError("model", `it is of a ${saved.model}, this is a ${this.model.name}`);
+    if (saved.ram.length !== this.physical.ramBytes) throw new StateError("ram", `it holds ${saved.ram.length} bytes, this machine has ${this.physical.ramBytes}`);
+    if (saved.processors.length !== this.processors.length) throw new StateError("processors", `it is of ${saved.processors.length}, this machine has ${this.processors.length}`);
+    this.blocks.clear();
+    this.physical.ram.set(saved.ram);
+    saved.processors.forEach((state, id) => { restoreProcessor(this.#activate(id), state); });
+    this.clock.restore({ ...this.clock.save(), now: saved.now });
   }
 
   /**

@@ -1,0 +1,68 @@
+/** The saved state of one processor: every architectural field by name, and what else decides how it goes on. */
+import { bytes, flag, i32, list, nullable, real, record, type Shape, type StateOf, text, u32 } from "@castaway/kit";
+import { readFlags, writeFlags } from "./flags.ts";
+import type { Processor } from "./processor.ts";
+import { S, STATE_TABLE, WINDOW } from "./state.ts";
+
+const architectural = STATE_TABLE.filter((field) => field.architectural);
+
+const registers = record(Object.fromEntries(architectural.map((f) => [f.name, bytes(f.bytes)])));
+const tlb = record({
+  /** Array (read, write, execute), index, tag (two words), flags, physical page; flattened. */
+  entries: list(list(real, 6)),
+  spaces: list(text),
+  group: u32,
+});
+export const processorState = record({
+  registers,
+  tlb,
+  retired: real,
+  charged: real,
+  shadowEnd: real,
+  resumeEnd: real,
+  midRepeat: real,
+  vectoring: real,
+  vectoringCode: real,
+  stepTrap: flag,
+  debugBits: i32,
+  signals: u32,
+  sipiVector: u32,
+  stopped: nullable(text),
+});
+export type ProcessorState = StateOf<typeof processorState>;
+
+/** The processor whose registers are in the window, between two instructions. */
+export function saveProcessor(cpu: Processor): ProcessorState {
+  const { u8 } = cpu.memory;
+  cpu.memory.u32[S.RFLAGS >> 2] = readFlags(cpu.memory);
+  const { retiredEnd: _, ...rest } = pick(cpu);
+  return {
+    ...rest,
+    registers: Object.fromEntries(architectural.map((f) => [f.name, u8.slice(WINDOW + f.offset, WINDOW + f.offset + f.bytes)])),
+    tlb: cpu.access.tlb.save(),
+    retired: cpu.retired(),
+  };
+}
+const pick = ({ retiredEnd, charged, shadowEnd, resumeEnd, midRepeat, vectoring, vectoringCode, stepTrap, debugBits, signals, sipiVector, stopped }: Processor) =>
+  ({ retiredEnd, charged, shadowEnd, resumeEnd, midRepeat, vectoring, vectoringCode, stepTrap, debugBits, signals, sipiVector, stopped });
+
+/** Into the window; derived fields are recomputed. */
+export function restoreProcessor(cpu: Processor, saved: ProcessorState): void {
+  const { u8, i32: words } = cpu.memory;
+  for (const field of architectural) u8.set(saved.registers[field.name]!, WINDOW + field.offset);
+  writeFlags(cpu.memory, cpu.u32(S.RFLAGS));
+  const { registers: _r, tlb: entries, retired, ...rest } = saved;
+  Object.assign(cpu, rest);
+  words[S.BUDGET >> 2] = 0;
+  cpu.remaining = 0;
+  cpu.retiredEnd = retired;
+  cpu.access.tlb.restore(entries as ReturnType<typeof cpu.access.tlb.save>);
+  cpu.refresh();
+}
+
+export const cpuState = record({
+  model: text,
+  now: real,
+  processors: list(processorState as Shape<ProcessorState>),
+  ram: bytes(),
+});
