@@ -60,4 +60,9 @@ test("a pending x87 exception comes first, on MMX registers only", () => {
   assert.is(r.step([0x66, 0x0f, 0xfc, 0xc1]), null);
   r.cpu.memory.u16[S.FSW >> 1] = 0;
 });
+test("66 selects XMM registers in 16-bit real mode too, where it would change the operand size", () => {
+  r.mode(16, true);
+  assert.is(xmm(0xfc, 1n << 64n, 2n << 64n), 3n << 64n);
+  r.mode(64);
+});
 test.run();
