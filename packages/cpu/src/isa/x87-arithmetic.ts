@@ -78,27 +78,27 @@ for (const entry of OPERATIONS) {
 
 /** ST(0) = f(ST(0)). `ranged`: C2 tells that the operand is out of range, and the result is the operand. */
 const unary = (f: (env: fp.FpEnv, a: bigint) => bigint, ranged = false): Helper => (cpu) => {
-  const u = begin(cpu);
+  const u = begin(cpu, ranged ? C1 | C2 : C1);
   if (u.isEmpty(0)) {
     if (u.underflow()) u.setSt(0, INDEFINITE);
     return 0n;
   }
   const result = f(u.env, u.st(0));
-  if (ranged) u.setCodes(C2, u.env.incomplete ? C2 : 0);
+  if (u.env.incomplete) u.setCodes(C2, C2);
   if (u.finish()) u.setSt(0, result);
   return 0n;
 };
 type Two = (env: fp.FpEnv, a: bigint, b: bigint) => bigint;
-/** ST(0) = f(ST(0), ST(1)); `codes` sets condition codes from what the operation left. */
-const byNext = (f: Two, codes: (u: Unit) => void = () => {}): Helper => (cpu) => {
-  const u = begin(cpu);
+/** ST(0) = f(ST(0), ST(1)). `divides`: condition codes tell of the quotient. */
+const byNext = (f: Two, divides = false): Helper => (cpu) => {
+  const u = begin(cpu, divides ? C1 | C2 : C1);
   if (u.isEmpty(0) || u.isEmpty(1)) {
     if (u.underflow()) u.setSt(0, INDEFINITE);
     return 0n;
   }
   const result = f(u.env, u.st(0), u.st(1));
   if (!u.finish()) return 0n;
-  codes(u);
+  if (divides && (result & fp.F80.infinity) < fp.F80.infinity) quotientCodes(u); // a NaN keeps C0 and C3
   u.setSt(0, result);
   return 0n;
 };
@@ -110,9 +110,9 @@ const intoNext = (f: Two): Helper => (cpu) => {
   u.pop();
   return 0n;
 };
-/** ST(0) = f(ST(0)), then a push of the second result. */
-const twoResults = (f: (env: fp.FpEnv, a: bigint) => bigint): Helper => (cpu) => {
-  const u = begin(cpu), empty = u.isEmpty(0), full = !u.isEmpty(-1);
+/** ST(0) = f(ST(0)), then a push of the second result. `ranged` as above. */
+const twoResults = (f: (env: fp.FpEnv, a: bigint) => bigint, ranged = true): Helper => (cpu) => {
+  const u = begin(cpu, ranged ? C1 | C2 : C1), empty = u.isEmpty(0), full = !u.isEmpty(-1);
   if (empty || full) {
     if (empty ? !u.underflow() : !u.overflow()) return 0n;
     u.setSt(0, INDEFINITE);
@@ -120,7 +120,7 @@ const twoResults = (f: (env: fp.FpEnv, a: bigint) => bigint): Helper => (cpu) =>
     return 0n;
   }
   const result = f(u.env, u.st(0));
-  u.setCodes(C2, u.env.incomplete ? C2 : 0);
+  if (u.env.incomplete) u.setCodes(C2, C2);
   if (!u.finish() || u.env.incomplete) return 0n;
   u.setSt(0, result);
   u.push(u.env.second);
@@ -140,9 +140,9 @@ const ALONE: readonly (readonly [name: string, byte: string, operation: Helper])
   ["fyl2x", "F1", intoNext(fp.fyl2x)],
   ["fptan", "F2", twoResults(fp.fptan)],
   ["fpatan", "F3", intoNext(fp.fpatan)],
-  ["fxtract", "F4", twoResults(fp.extract)],
-  ["fprem1", "F5", byNext(fp.ieeeRemainder, quotientCodes)],
-  ["fprem", "F8", byNext(fp.remainder, quotientCodes)],
+  ["fxtract", "F4", twoResults(fp.extract, false)],
+  ["fprem1", "F5", byNext(fp.ieeeRemainder, true)],
+  ["fprem", "F8", byNext(fp.remainder, true)],
   ["fyl2xp1", "F9", intoNext(fp.fyl2xp1)],
   ["fsqrt", "FA", unary((env, a) => fp.sqrt(env, fp.F80, a))],
   ["fsincos", "FB", twoResults(fp.fsincos)],

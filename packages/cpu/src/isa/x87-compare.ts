@@ -9,23 +9,18 @@ import { begin, C0, C1, C2, C3, type Unit, x87 } from "./x87-state.ts";
 
 /** Condition codes of a relation: less, equal, greater, unordered [SDM 1 table 8-6]. */
 const CODES = [C0, C3, 0, C0 | C2 | C3] as const;
-/** Bits of a helper's first argument besides the source: the quiet comparisons, how many pops, a comparison with ST(1) or zero. */
+/** Bits of a helper's first argument besides the source: the quiet comparisons, how many pops. */
 const QUIET = 8, POPS = 16;
-/** Stands for a relation: an unmasked exception left everything as it was. */
-const NOTHING = 4;
-
-/** The relation of ST(0) to the source, or NOTHING. Pops. */
+/** The relation of ST(0) to the source; it counts even if an exception is not masked, which only keeps the stack from popping. */
 function relate(u: Unit, how: number, source: number, bits: bigint): number {
   const quiet = (how & QUIET) !== 0;
-  let relation: number = fp.UNORDERED, done: boolean;
-  if (lacks(u, source)) done = u.underflow();
-  else {
-    const { value, format } = operand(u, source, bits);
-    relation = fp.compare(u.env, fp.F80, u.st(0), value, !quiet, fp.F80, format);
-    done = u.finish();
+  if (lacks(u, source)) {
+    if (u.underflow()) u.pop(how >> 4);
+    return fp.UNORDERED;
   }
-  if (!done) return NOTHING;
-  u.pop(how >> 4);
+  const { value, format } = operand(u, source, bits);
+  const relation = fp.compare(u.env, fp.F80, u.st(0), value, !quiet, fp.F80, format);
+  if (u.finish()) u.pop(how >> 4);
   return relation;
 }
 
@@ -33,20 +28,20 @@ export const x87CompareHelpers: Record<string, Helper> = {
   /** Compares and sets condition codes. */
   "x87.compare": (cpu, [how, bits]) => {
     const u = begin(cpu), relation = relate(u, Number(how), Number(how) & 7, bits!);
-    if (relation !== NOTHING) u.setCodes(C0 | C2 | C3, CODES[relation]!);
+    u.setCodes(C0 | C2 | C3, CODES[relation]!);
     return 0n;
   },
-  /** Compares; the answer is the relation or NOTHING. */
+  /** Compares; the answer is the relation. */
   "x87.relation": (cpu, [how]) => BigInt(relate(begin(cpu), Number(how), SOURCE.register, 0n)),
   "x87.ftst": (cpu) => {
     const u = begin(cpu);
-    let relation: number = fp.UNORDERED, done: boolean;
-    if (u.isEmpty(0)) done = u.underflow();
+    let relation: number = fp.UNORDERED;
+    if (u.isEmpty(0)) u.underflow();
     else {
       relation = fp.compare(u.env, fp.F80, u.st(0), 0n, true);
-      done = u.finish();
+      u.finish();
     }
-    if (done) u.setCodes(C0 | C2 | C3, CODES[relation]!);
+    u.setCodes(C0 | C2 | C3, CODES[relation]!);
     return 0n;
   },
   /** C1 is the sign, even of an empty register [SDM 2A "FXAM"]. */
@@ -68,8 +63,7 @@ const register = (pops: number, quiet = 0): Semantics => (x) => {
 };
 /** Into ZF, PF and CF. */
 const flags = (pops: number, quiet = 0): Semantics => (x) => {
-  const relation = x.call("x87.relation", x.const(quiet | pops * POPS));
-  x.when(x.ltU(relation, x.const(NOTHING)), () => relationFlags(x, relation));
+  relationFlags(x, x.call("x87.relation", x.const(quiet | pops * POPS)));
 };
 const CMOV = { feature: "cmov" } as const;
 

@@ -121,7 +121,7 @@ const onUnit = (f: (u: Unit) => void): Helper => (cpu) => {
   return 0n;
 };
 export const x87ControlHelpers: Record<string, Helper> = {
-  "x87.fnop": onUnit(() => {}),
+  "x87.fnop": (cpu) => { begin(cpu, 0); return 0n; },
   "x87.fdecstp": onUnit((u) => u.turn(-1)),
   "x87.fincstp": onUnit((u) => u.turn(1)),
   "x87.ffree": onUnit((u) => u.free(u.i)),

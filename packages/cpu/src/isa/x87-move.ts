@@ -69,6 +69,7 @@ const integerStorage = (first: number) => ({ size }: Operand): number => first +
 
 export const x87MoveHelpers: Record<string, Helper> = {
   "x87.load": (cpu, [source, bits]) => pushing(cpu, (u) => {
+    u.env.masks |= fp.DE; // a denormal is pushed even if that is not masked
     const { value, format } = operand(u, Number(source), bits!);
     return format === fp.F80 ? value : fp.convert(u.env, format, fp.F80, value);
   }),
@@ -76,10 +77,10 @@ export const x87MoveHelpers: Record<string, Helper> = {
   "x87.loadBcd": (cpu, [low, high]) => pushing(cpu, () => fp.fromBcd(ten(low!, high!))),
   "x87.loadRegister": (cpu) => {
     const u = begin(cpu), { i } = u;
-    if (!u.isEmpty(-1)) {
-      if (u.overflow()) u.push(INDEFINITE);
-    } else if (!u.isEmpty(i)) u.push(u.st(i));
-    else if (u.underflow()) u.push(INDEFINITE);
+    if (u.isEmpty(i)) {
+      if (u.underflow()) u.push(INDEFINITE);
+    } else if (u.isEmpty(-1)) u.push(u.st(i));
+    else if (u.overflow()) u.push(INDEFINITE);
     return 0n;
   },
   "x87.loadConstant": (cpu, [n]) => pushing(cpu, (u) => fp.constant(u.env, CONSTANTS[Number(n)]!)),
@@ -92,6 +93,12 @@ export const x87MoveHelpers: Record<string, Helper> = {
     u.pop(Number(pops));
     return 0n;
   },
+  "x87.storeAny": (cpu) => {
+    const u = begin(cpu);
+    if (!u.isEmpty(0)) u.setSt(u.i, u.st(0));
+    u.pop();
+    return 0n;
+  },
   "x87.exchange": (cpu) => {
     const u = begin(cpu), { i } = u;
     if ((u.isEmpty(0) || u.isEmpty(i)) && !u.underflow()) return 0n;
@@ -101,7 +108,7 @@ export const x87MoveHelpers: Record<string, Helper> = {
     return 0n;
   },
   "x87.moveIf": (cpu, [condition]) => {
-    const u = begin(cpu);
+    const u = begin(cpu, 0);
     if (u.isEmpty(0) || u.isEmpty(u.i)) {
       if (u.underflow()) u.setSt(0, INDEFINITE);
     } else if (condition !== 0n) u.setSt(0, u.st(u.i));
@@ -132,8 +139,9 @@ export const x87Move: Instruction[] = [
   x87("fisttp", ["DF /1,Mw", "DB /1,Md", "DD /1,Mq"].map((text) => form(text.slice(0, 5), text.slice(6), { feature: "sse3" })), store(integerStorage(TRUNCATED), 1)),
   x87("fbstp", [form("DF /6", "Mt")], store(() => BCD, 1)),
   x87("fst", [form("DD D0+i", "STi")], (x) => { x.call("x87.storeRegister", x.const(0)); }),
-  x87("fstp", [form("DD D8+i", "STi"), form("D9 D8+i", "STi"), form("DF D0+i", "STi"), form("DF D8+i", "STi")], // D9 and DF: aliases
+  x87("fstp", [form("DD D8+i", "STi"), form("DF D0+i", "STi"), form("DF D8+i", "STi")], // DF: aliases
     (x) => { x.call("x87.storeRegister", x.const(1)); }),
+  x87("fstp", [form("D9 D8+i", "STi")], (x) => { x.call("x87.storeAny"); }), // an alias, but an empty ST(0) is not an exception
 
   x87("fxch", [form("D9 C8+i", "STi"), form("DD C8+i", "STi"), form("DF C8+i", "STi")], (x) => { x.call("x87.exchange"); }), // DD and DF: aliases
   ...CONDITIONAL.map(([name, opcode, code]) => x87(`fcmov${name}`, [form(`${opcode}+i`, "ST,STi", { feature: "cmov" })],

@@ -22,12 +22,11 @@ export class Unit {
   #cpu!: Processor;
   #memory!: PhysicalMemory;
 
-  /** Takes up an instruction that is not a control instruction, after its last access that can fault. C1 is clear until said. */
+  /** Takes up an instruction that is not a control instruction, after its last access that can fault. */
   begin(cpu: Processor): this {
     this.#cpu = cpu;
     this.#memory = cpu.memory;
     notePointers(cpu);
-    this.fsw &= ~C1;
     this.env.loadFcw(this.fcw).begin();
     return this;
   }
@@ -68,7 +67,7 @@ export class Unit {
   /** The register that would be pushed into is not empty. */
   overflow(): boolean { return this.#stackFault(C1); }
   #stackFault(direction: number): boolean {
-    this.fsw |= SF | direction;
+    this.setCodes(C1, SF | direction);
     this.#report(IE);
     return (this.fcw & IE) !== 0;
   }
@@ -85,8 +84,11 @@ export class Unit {
   }
 }
 const unit = new Unit();
-/** The unit, for an instruction that is not a control instruction. */
-export const begin = (cpu: Processor): Unit => unit.begin(cpu);
+/** The unit, for an instruction that is not a control instruction. These codes are cleared: nearly all clear C1, and set it if need be. */
+export function begin(cpu: Processor, cleared = C1): Unit {
+  unit.begin(cpu).setCodes(cleared, 0);
+  return unit;
+}
 export const INDEFINITE = F80.indefinite;
 
 /**
