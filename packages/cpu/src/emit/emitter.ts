@@ -246,8 +246,9 @@ export abstract class Emitter extends Exec<Node> {
     const linear = this.#linear(segmentNumber, offset, size >> 3, true);
     this.#storeHost(this.#look(WRITE, linear, size >> 3), linear, size, this.word(value), segmentNumber);
   }
-  probeWrite(segmentNumber: number | "operand", offset: Node, bytes: number): void {
+  probeWrite(segmentNumber: number | "operand", offset: Node, bytes: number, aligned = false): void {
     const linear = this.#linear(segmentNumber, offset, bytes, true);
+    if (aligned) this.#aligned(linear);
     this.#poke(S.ARG2, linear);
     this.#callOut(this.imports.probe, describe(bytes, segmentNumber));
   }
