@@ -35,9 +35,9 @@ class Lanes {
   constant(pattern: bigint): Node { return this.x.vectorConst(every(this.format, pattern), every(this.format, pattern)); }
   absolute(v: Node): Node { return this.op(simd.LOGIC.and, v, this.constant(ABSOLUTE[this.format])); }
   isZero(absolute: Node): Node { return this.op(INT.eq[this.format], absolute, this.constant(0n)); }
-  /** Denormals, zeros, infinities and NaNs. */
-  notNormal(absolute: Node): Node {
-    const { format } = this, tiny = this.op(INT.lt[format], absolute, this.constant(SMALLEST[format]));
+  /** Denormals, zeros, infinities and NaNs. `margin` 1 counts the smallest normal number too: it may be a tiny result rounded up. */
+  notNormal(absolute: Node, margin = 0n): Node {
+    const { format } = this, tiny = this.op(INT.lt[format], absolute, this.constant(SMALLEST[format] + margin));
     return this.op(simd.LOGIC.or, tiny, this.op(INT.ge[format], absolute, this.constant(INFINITE[format])));
   }
   /** Neither zero nor normal. */
@@ -66,7 +66,7 @@ export function floatBinary(x: Emitter, op: FloatBinary, format: FloatFormat, la
   else if (!exact) {
     // A zero product or quotient is exact only if an operand is zero.
     const size = l.absolute(result), zeros = op === "mul" ? l.or(l.isZero(l.absolute(p)), l.isZero(l.absolute(q))) : l.isZero(l.absolute(p));
-    bad = l.or(bad, l.op(simd.LOGIC.andnot, l.notNormal(size), l.op(simd.LOGIC.and, zeros, l.isZero(size))));
+    bad = l.or(bad, l.op(simd.LOGIC.andnot, l.notNormal(size, 1n), l.op(simd.LOGIC.and, zeros, l.isZero(size))));
   }
   const ok = exact ? not(x, l.anyTrue(bad)) : x.and(fast(x), not(x, l.anyTrue(bad)));
   return x.chooseVector(ok, () => l.keep(result, lanes, a), () =>
@@ -119,7 +119,7 @@ export function floatConvert(x: Emitter, from: NumberKind, to: NumberKind, lanes
   if (from === "f32") return x.chooseVector(not(x, l.anyTrue(l.special(p))), () => other.keep(l.op(0x5f, p), lanes, zero), slow);
   const result = l.op(0x5e, p); // f32x4.demote_f64x2_zero: the upper lanes are zero
   const back = l.op(0x5f, result), lost = l.op(simd.LOGIC.andnot, l.isZero(l.absolute(back)), l.isZero(l.absolute(p)));
-  const tooSmall = l.op(simd.LOGIC.andnot, l.op(INT.lt[64], l.absolute(back), l.constant(0x3810000000000000n)), l.isZero(l.absolute(back)));
+  const tooSmall = l.op(simd.LOGIC.andnot, l.op(INT.lt[64], l.absolute(back), l.constant(0x3810000000000001n)), l.isZero(l.absolute(back)));
   const bad = l.or(l.or(l.special(p), l.special(back)), l.or(lost, tooSmall));
   return x.chooseVector(x.and(fast(x), not(x, l.anyTrue(bad))), () => other.keep(result, lanes, zero), slow);
 }
