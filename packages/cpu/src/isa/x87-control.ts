@@ -97,7 +97,7 @@ function loadEnvironment(cpu: Processor, { real, bytes }: Layout, words: readonl
   }
   u16[S.FCS >> 1] = selectorOrIp;
   u16[S.FDS >> 1] = selectorOrDp;
-  if (bytes === 4) u16[S.FOP >> 1] = selectorOrIp >>> 16 & 0x7ff;
+  u16[S.FOP >> 1] = bytes === 4 ? selectorOrIp >>> 16 & 0x7ff : 0; // 16 bits have no place for it
   cpu.setNumber(S.FIP, ip);
   cpu.setNumber(S.FDP, dp);
 }
