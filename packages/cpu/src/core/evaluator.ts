@@ -171,8 +171,9 @@ export class Evaluator extends Exec<bigint> {
     cpu.setU64(S.ARG0, value);
     if (!cpu.access.store(linear, size >> 3, S.ARG0)) throw cpu.pendingFault;
   }
-  probeWrite(segmentNumber: number | "operand", offset: bigint, bytes: number): void {
+  probeWrite(segmentNumber: number | "operand", offset: bigint, bytes: number, aligned = false): void {
     const cpu = this.#cpu, linear = this.#linear(segmentNumber, offset, bytes, true);
+    if (aligned && linear % 16 !== 0) cpu.fault("GP", 0);
     if (!cpu.access.probeWrite(linear, bytes)) throw cpu.pendingFault;
   }
   /** The linear address of a memory operand, checked for an access of `bytes` bytes; for helpers. */

@@ -126,8 +126,8 @@ export abstract class Exec<V> {
   /** `segmentNumber` as encoded, or "operand" for the segment of the instruction's memory operand (override included). */
   abstract load(segmentNumber: number | "operand", offset: V, size: Size): V;
   abstract store(segmentNumber: number | "operand", offset: V, size: Size, value: V): void;
-  /** Faults if `bytes` bytes there could not be written; writes nothing. */
-  abstract probeWrite(segmentNumber: number | "operand", offset: V, bytes: number): void;
+  /** Faults if `bytes` bytes there could not be written; writes nothing. `aligned`: #GP(0) unless on a boundary of 16 bytes. */
+  abstract probeWrite(segmentNumber: number | "operand", offset: V, bytes: number, aligned?: boolean): void;
 
   // ---- vectors of 128 bits ----
   /**
@@ -291,9 +291,12 @@ export abstract class Exec<V> {
 
   // ---- control transfers ----
 
-  /** #GP(0) if `jump` would refuse this target: for instructions that write before they jump. */
-  checkTarget(target: V): void {
-    this.raiseIf(this.shape.long ? this.ne(this.sext(target, 48), target) : this.ltU(this.state(S.CODE_LAST), target), "GP", this.const(0));
+  /** #GP(0) if `jump` would refuse this target: for instructions that write before they jump. `first` may fault before that. */
+  checkTarget(target: V, first = () => {}): void {
+    this.when(this.shape.long ? this.ne(this.sext(target, 48), target) : this.ltU(this.state(S.CODE_LAST), target), () => {
+      first();
+      this.raise("GP", this.const(0));
+    });
   }
 
   // ---- the stack ----

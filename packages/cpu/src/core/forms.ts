@@ -79,8 +79,12 @@ export interface VectorRule {
   readonly undefinedResult?: (facts: VectorFacts) => boolean;
   /** Why captured vectors of this definition are not compared, or not captured at all. */
   readonly skip?: string;
+  /** After a fault a part of the writes may be done; a restart does them again. Processors do more of them before than we do. */
+  readonly partial?: boolean;
   /** Vendors differ here: forms or modes in words; the manual and a directed test decide. */
   readonly vendor?: string;
+  /** In which forms they differ; without it, in all. `rm` is "reg", "mem" or "none". */
+  readonly vendorWhen?: (form: { readonly mode: 16 | 32 | 64; readonly operandSize: 16 | 32 | 64; readonly rm: string }) => boolean;
 }
 
 export interface Instruction {

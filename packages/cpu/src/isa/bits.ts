@@ -72,7 +72,7 @@ const cmpxchg8b: Semantics = (x, dst) => {
 };
 /** #GP(0) unless the operand is on a 16-byte boundary. */
 const cmpxchg16b: Semantics = (x, dst: Operand) => {
-  x.probeWrite("operand", x.address(dst), 16);
+  x.probeWrite("operand", x.address(dst), 16, true);
   const old = x.readVector(dst, true), low = x.lane(old, 64, 0), high = x.lane(old, 64, 1);
   const equal = x.and(x.eq(low, x.reg(RAX)), x.eq(high, x.reg(RDX)));
   const chosen = (part: number, kept: typeof low) => x.select(equal, x.reg(part), kept);

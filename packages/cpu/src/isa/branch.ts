@@ -6,7 +6,7 @@
  */
 import { CONDITIONS, type Exec, type Operand, type Semantics } from "../core/exec.ts";
 import { form, type Instruction, instruction } from "../core/forms.ts";
-import { RCX } from "../core/state.ts";
+import { RCX, RSP, SS } from "../core/state.ts";
 
 const hex = (byte: number) => byte.toString(16).toUpperCase();
 
@@ -14,22 +14,25 @@ const jump: Semantics = (x, target) => x.branch(target);
 const jumpIndirect: Semantics = (x, target) => x.jump(x.read(target));
 
 const call: Semantics = (x, operand) => {
-  const target = x.target(operand);
-  x.checkTarget(target);
-  x.push(x.nextIP(), x.shape.operandSize);
+  pushNext(x, x.target(operand));
   x.branch(operand);
 };
 const callIndirect: Semantics = (x, operand) => {
   const target = x.read(operand);
-  x.checkTarget(target);
-  x.push(x.nextIP(), x.shape.operandSize);
+  pushNext(x, target);
   x.jump(target);
 };
+/** Pushes the return address if both the stack and the target are fit; the stack's fault comes first, as in processors. */
+function pushNext<V>(x: Exec<V>, target: V): void {
+  const bytes = x.shape.operandSize >> 3;
+  x.checkTarget(target, () => x.probeWrite(SS, x.stackOffset(x.stackPointer(-bytes)), bytes));
+  x.push(x.nextIP(), x.shape.operandSize);
+}
 /** RET imm16 frees that many bytes of arguments besides the return address. */
 const ret: Semantics = (x, argumentBytes?: Operand) => {
   const size = x.shape.operandSize, target = x.top(size), bytes = x.const(size >> 3);
   x.checkTarget(target);
-  x.setReg(4, x.stackMoved(argumentBytes === undefined ? bytes : x.add(bytes, x.read(argumentBytes))));
+  x.setReg(RSP, x.stackMoved(argumentBytes === undefined ? bytes : x.add(bytes, x.read(argumentBytes))));
   x.jump(target);
 };
 

@@ -22,7 +22,7 @@ export const hints: Instruction[] = [
     form("0F 19 /r", "Ev"), form("0F 1A /r", "Ev"), form("0F 1B /r", "Ev"), form("0F 1C /r", "Ev"), form("0F 1D /r", "Ev"), form("0F 1E /r", "Ev"),
     ...[0, 1, 2, 3].map((n) => form(`0F 18 /${n}`, "Rv")), ...[4, 5, 6, 7].map((n) => form(`0F 18 /${n}`, "Ev")),
   ], nothing),
-  instruction("nop", [form("0F 0D /r", "Rv")], nothing, { vectors: { vendor: "0F 0D with a register: #UD on AMD" } }),
+  instruction("nop", [form("0F 0D /r", "Rv")], nothing, { vectors: { vendor: "#UD on AMD" } }),
   instruction("pause", [form("F3 90", "", { rexB: false })], nothing),
   instruction("endbr64", [form("F3 0F 1E FA")], nothing),
   instruction("endbr32", [form("F3 0F 1E FB")], nothing),

@@ -85,7 +85,7 @@ export const moves: Instruction[] = [
   instruction("movzx", [form("0F B6 /r", "Gv,Eb"), form("0F B7 /r", "Gv,Ew")], mov),
   instruction("movsx", [form("0F BE /r", "Gv,Eb"), form("0F BF /r", "Gv,Ew")], movsx),
   instruction("movsxd", [form("63 /r", "Gv,Ez", { only64: true })], movsx,
-    { vectors: { vendor: "operand size 16: Intel reads 16 bits of memory, AMD 32" } }),
+    { vectors: { vendor: "with operand size 16 Intel reads 16 bits of memory, AMD 32", vendorWhen: (form) => form.operandSize === 16 && form.rm === "mem" } }),
   instruction("lea", [form("8D /r", "Gv,M")], lea),
 
   instruction("xchg", [form("86 /r", "Eb,Gb"), form("87 /r", "Ev,Gv")], xchg, { lockable: true }),

@@ -37,12 +37,12 @@ const pusha: Semantics = (x) => {
   for (let n = 0; n < 8; n++) x.store(SS, slot(n), size, x.reg(n, size));
   x.popped(-8 * bytes);
 };
-/** The slot of RSP is skipped. */
+/** The slot of RSP is read, too, and ignored: so do processors. */
 const popa: Semantics = (x) => {
   const size = x.shape.operandSize, bytes = size >> 3;
-  const values = [7, 6, 5, 3, 2, 1, 0].map((n) => ({ n, value: x.top(size, bytes * (7 - n)) }));
+  const values = [7, 6, 5, 4, 3, 2, 1, 0].map((n) => ({ n, value: x.top(size, bytes * (7 - n)) }));
   x.popped(8 * bytes);
-  for (const { n, value } of values) x.setReg(n, value, size);
+  for (const { n, value } of values) if (n !== RSP) x.setReg(n, value, size);
 };
 
 const ARITHMETIC = [["CF", CF], ["PF", PF], ["AF", AF], ["ZF", ZF], ["SF", SF], ["OF", OF]] as const;
@@ -86,19 +86,24 @@ const leave: Semantics = (x) => {
 
 /**
  * ENTER [SDM 2A]: pushes rBP, copies the `level` - 1 frame pointers of the enclosing procedures and pushes the new one, then
- * allocates. RSP and rBP are written last; where the final RSP points must be writable.
+ * allocates. Where RSP points in the end must be writable. Everything is checked, in this order, before the first write.
  */
 const enter: HelperBody = (cpu, insn) => {
-  const { x } = cpu, size: Size = insn.operandSize, bytes = BigInt(size >> 3), level = insn.imm2 & 31;
+  const { x } = cpu, size: Size = insn.operandSize, bytes = BigInt(size >> 3), level = BigInt(insn.imm2 & 31);
   const width = insn.long ? ~0n : cpu.u64(S.STACK_MASK), at = (n: bigint) => BigInt.asUintN(64, n) & width;
-  const start = cpu.gpr(RSP), frame = start - bytes, copies = level > 1 ? level - 1 : 0;
-  const end = frame - bytes * BigInt(level), final = end - BigInt(insn.immLow & 0xffff);
-  for (let slot = frame; slot >= end; slot -= bytes) x.probeWrite(SS, at(slot), size >> 3);
+  const frame = cpu.gpr(RSP) - bytes, end = frame - bytes * level, final = end - BigInt(insn.immLow & 0xffff);
+  const enclosing = (n: bigint) => x.load(SS, at(cpu.gpr(RBP) - n * bytes), size);
+  x.probeWrite(SS, at(frame), size >> 3);
+  for (let n = 1n; n <= level; n++) {
+    if (n < level) enclosing(n);
+    x.probeWrite(SS, at(frame - n * bytes), size >> 3);
+  }
   x.probeWrite(SS, at(final), size >> 3);
+
   const pointer = x.atStackWidth(BigInt.asUintN(64, frame));
   x.store(SS, at(frame), size, x.reg(RBP, size));
-  for (let n = 1n; n <= copies; n++) x.store(SS, at(frame - n * bytes), size, x.load(SS, at(cpu.gpr(RBP) - n * bytes), size));
-  if (level > 0) x.store(SS, at(end), size, pointer);
+  for (let n = 1n; n < level; n++) x.store(SS, at(frame - n * bytes), size, enclosing(n));
+  if (level > 0n) x.store(SS, at(end), size, pointer);
   x.setReg(RBP, pointer, size);
   x.setReg(RSP, x.atStackWidth(BigInt.asUintN(64, final)));
 };
@@ -112,16 +117,16 @@ export const stackHelpers: Record<string, Helper> = {
   },
 };
 
-const d64 = { d64: true }, not64 = { not64: true };
+const d64 = { d64: true }, not64 = { not64: true }, PARTIAL = { vectors: { partial: true } };
 
 export const stack: Instruction[] = [
   instruction("push", [form("50+r", "Zv", d64), form("68", "Iz", d64), form("6A", "Ibs", d64), form("FF /6", "Ev", d64)], push),
   instruction("pop", [form("58+r", "Zv", d64), form("8F /0", "Rv", d64)], pop),
   rare("pop", [form("8F /0", "Mv", d64)], popToMemory),
-  instruction("pusha", [form("60", "", not64)], pusha),
-  instruction("popa", [form("61", "", not64)], popa),
+  instruction("pusha", [form("60", "", not64)], pusha, PARTIAL),
+  instruction("popa", [form("61", "", not64)], popa, PARTIAL),
   instruction("pushf", [form("9C", "", d64)], pushf),
   instruction("popf", [form("9D", "", d64)], popf, { endsBlock: true }),
-  rare("enter", [form("C8", "Iw,Ib2", d64)], enter),
+  rare("enter", [form("C8", "Iw,Ib2", d64)], enter, PARTIAL),
   instruction("leave", [form("C9", "", d64)], leave),
 ];
