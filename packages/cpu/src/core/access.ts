@@ -5,7 +5,7 @@
  * Faults are values here: `false` means that `fault` holds a page fault and nothing was accessed.
  */
 import { Fault, VECTORS } from "./exceptions.ts";
-import { PAGE, type PhysicalMemory } from "./physical.ts";
+import { type MmioHandler, PAGE, type PhysicalMemory } from "./physical.ts";
 import { CR4_SMAP, CR4_SMEP, CR0_WP, Walker, type Request } from "./paging.ts";
 import { S } from "./state.ts";
 import { AC } from "./flags.ts";
@@ -19,6 +19,8 @@ export class MemoryAccess {
   readonly tlb: Tlb;
   readonly walker: Walker;
   readonly fault: Fault;
+  /** What answers at `tlb.localPage`. */
+  #local: MmioHandler | null = null;
   /** Called for data accesses while data breakpoints are armed; see debug.ts. */
   watch: ((linear: number, bytes: number, write: boolean) => void) | null = null;
   /** True while CR0.AM, AC and CPL 3 ask for alignment checks. */
@@ -35,6 +37,14 @@ export class MemoryAccess {
     this.tlb = new Tlb(memory, cpu);
     this.walker = new Walker(memory);
     this.fault = fault;
+  }
+
+  /** This processor's local APIC is at this physical page; -1: nowhere. */
+  setLocalPage(page: number, handler: MmioHandler): void {
+    this.#local = handler;
+    if (page === this.tlb.localPage) return;
+    this.tlb.localPage = page;
+    this.tlb.refreshHosts();
   }
 
   /** Context of accesses with these rights, see tlb.ts. */
@@ -103,7 +113,7 @@ export class MemoryAccess {
   }
   /** Through a write entry, but from where reads of that page go. */
   #loadPhysical(entry: number, offset: number, bytes: number, into: number): void {
-    const page = this.memory.u32[(entry + ENTRY.page) >> 2]!, host = page < 1 << 20 ? this.memory.readHost[page]! : 0;
+    const page = this.memory.u32[(entry + ENTRY.page) >> 2]!, host = page < 1 << 20 && page !== this.tlb.localPage ? this.memory.readHost[page]! : 0;
     if (host === 0) this.#loadDevice(entry, offset, bytes, into);
     else this.memory.u8.copyWithin(into, host + offset, host + offset + bytes);
   }
@@ -150,7 +160,7 @@ export class MemoryAccess {
   }
   /** Cuts a device access into aligned pieces of 4, 2 and 1 bytes. */
   #device(entry: number, offset: number, bytes: number, piece: (handler: ReturnType<PhysicalMemory["handler"]>, address: number, n: number, done: number) => void): void {
-    const page = this.memory.u32[(entry + ENTRY.page) >> 2]!, handler = this.memory.handler(page);
+    const page = this.memory.u32[(entry + ENTRY.page) >> 2]!, handler = page === this.tlb.localPage ? this.#local! : this.memory.handler(page);
     for (let done = 0; done < bytes;) {
       const at = offset + done, left = bytes - done;
       const n = at % 4 === 0 && left >= 4 ? 4 : at % 2 === 0 && left >= 2 ? 2 : 1;

@@ -5,6 +5,7 @@
 import type { Processor } from "./processor.ts";
 import { VECTORS } from "./exceptions.ts";
 import { floatHelpers } from "./float-helpers.ts";
+import { controlHelpers } from "../isa/control.ts";
 import { miscHelpers } from "../isa/misc.ts";
 import { divideHelpers } from "../isa/muldiv.ts";
 import { sseHelpers } from "../isa/sse-control.ts";
@@ -23,5 +24,5 @@ const common: Record<string, Helper> = {
 };
 
 /** Every helper by name; families add theirs here. */
-export const helpers: Record<string, Helper> = { ...common, ...stackHelpers, ...divideHelpers, ...portHelpers, ...miscHelpers, ...sseHelpers, ...mmxHelpers, ...x87Helpers };
+export const helpers: Record<string, Helper> = { ...common, ...stackHelpers, ...divideHelpers, ...portHelpers, ...controlHelpers, ...miscHelpers, ...sseHelpers, ...mmxHelpers, ...x87Helpers };
 export const vectorHelpers: Record<string, VectorHelper> = { ...floatHelpers, ...sseVectorHelpers };

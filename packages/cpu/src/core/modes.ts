@@ -20,7 +20,7 @@ export function refreshModes(cpu: Processor): void {
   refreshCode(cpu);
   for (let n = 0; n < 6; n++) refreshSegment(cpu, n);
   refreshContext(cpu);
-  refreshUnits(cpu, cpu.u32(S.CR0));
+  refreshUnits(cpu);
 }
 
 /** TLB contexts and alignment checks: all that CPL, AC, CR0 and CR4 mean to memory accesses. */
@@ -102,7 +102,8 @@ function setWindow(u32: Uint32Array, at: number, firstLow: number, firstHigh: nu
 }
 
 /** Which exception the first thing an x87, MMX, SSE or WAIT instruction raises, if any [SDM 3A 2.5]. */
-function refreshUnits(cpu: Processor, cr0: number): void {
+export function refreshUnits(cpu: Processor): void {
+  const cr0 = cpu.u32(S.CR0);
   const { u32 } = cpu.memory, cr4 = u32[S.CR4 >> 2]!, { NM, UD } = VECTORS;
   const ts = (cr0 & CR0_TS) !== 0, em = (cr0 & CR0_EM) !== 0;
   u32[S.X87_TRAP >> 2] = ts || em ? NM : 0;

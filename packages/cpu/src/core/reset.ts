@@ -1,4 +1,5 @@
 /** Power-up, INIT and start-up [SDM 3A 9.1, table 9-1]. */
+import { followApicBase } from "./apic-base.ts";
 import { armBreakpoints, DR6_FIXED, DR7_FIXED } from "./debug.ts";
 import { RUNNING, setActivity, WAIT_FOR_SIPI } from "./events.ts";
 import { refreshModes } from "./modes.ts";
@@ -20,13 +21,14 @@ export function resetProcessor(cpu: Processor): void {
   cpu.setU32(S.CR0, CR0_AT_RESET);
   cpu.setU32(S.APIC_BASE, APIC_DEFAULT | APIC_ENABLED | (cpu.id === 0 ? APIC_BSP : 0));
   cpu.setU64(S.PAT, 0x0007040600070406n);
-  cpu.setU32(S.MISC_ENABLE, 1); // fast strings
+  cpu.setU32(S.MISC_ENABLE, 0x1801); // fast strings; neither BTS nor PEBS
   cpu.setU32(S.XCR0, 1);
   cpu.setU32(S.MXCSR, 0x1f80);
   memory.u16[S.FCW >> 1] = 0x40;
   memory.u16[S.FTW >> 1] = 0xff; // every register holds +0
   cpu.signals = 0;
   cpu.apic?.reset();
+  followApicBase(cpu);
   initialise(cpu);
   setActivity(cpu, cpu.id === 0 ? RUNNING : WAIT_FOR_SIPI);
 }

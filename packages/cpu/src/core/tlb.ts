@@ -40,6 +40,8 @@ export class Tlb {
   readonly #memory: PhysicalMemory;
   /** The group in use, the address space each group stands for ("" = none any more), and the next group to give out. */
   group = 0;
+  /** Physical page of this processor's local APIC, or -1: no other processor sees it there. */
+  localPage = -1;
   #spaces: string[] = [];
 
   constructor(memory: PhysicalMemory, cpu: number) {
@@ -67,7 +69,7 @@ export class Tlb {
   }
   fill(access: Access, linear: number, context: number, page: number, flags: number): number {
     const { i32, u32 } = this.#memory, entry = this.entry(access, linear), at = entry >> 2;
-    const host = page >= 1 << 20 ? 0 : access === WRITE ? this.#memory.writeHost[page]! : this.#memory.readHost[page]!;
+    const host = this.#host(access, page);
     const slow = host === 0 || (access === WRITE && this.#slowWrite(page, host));
     i32[at] = (linear & ~0xfff) | context | (slow ? SLOW : 0);
     i32[at + 1] = highWord(linear);
@@ -78,6 +80,11 @@ export class Tlb {
     return entry;
   }
 
+  /** Where accesses to a physical page go: an address, or 0 for a device, such as the processor's own local APIC. */
+  #host(access: number, page: number): number {
+    if (page >= 1 << 20 || page === this.localPage) return 0;
+    return access === WRITE ? this.#memory.writeHost[page]! : this.#memory.readHost[page]!;
+  }
   /** Pages with decoded code, and pages whose reads go elsewhere (a read-modify-write reads through the write entry). */
   #slowWrite(page: number, host: number): boolean {
     return this.#memory.codePages[page] !== 0 || this.#memory.readHost[page] !== host;
@@ -120,10 +127,10 @@ export class Tlb {
   }
   /** After the physical map changed: host addresses are stale. Translations stay. */
   refreshHosts(): void {
-    const { i32, u32, readHost, writeHost } = this.#memory;
+    const { i32, u32 } = this.#memory;
     this.#each((at, access) => {
       if (i32[at + 1] === EMPTY_HIGH) return;
-      const page = u32[at + 4]!, host = page >= 1 << 20 ? 0 : access === WRITE ? writeHost[page]! : readHost[page]!;
+      const page = u32[at + 4]!, host = this.#host(access, page);
       u32[at + 2] = host;
       const slow = host === 0 || (access === WRITE && this.#slowWrite(page, host));
       i32[at] = (i32[at]! & ~SLOW) | (slow ? SLOW : 0);

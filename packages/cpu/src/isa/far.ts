@@ -323,5 +323,5 @@ export const far: Instruction[] = [
   rare("int", [form("CD", "Ib")], interrupt, skip),
   rare("int3", [form("CC")], breakpoint, skip),
   rare("into", [form("CE", "", { not64: true })], overflow, ends),
-  rare("icebp", [form("F1")], icebp, skip),
+  rare("int1", [form("F1")], icebp, skip),
 ];

@@ -2,6 +2,7 @@
  * String instructions and port I/O [SDM 2A, 2B; SDM 1 7.3.9, 19]. A semantics is one iteration; the executors repeat it.
  * The source is DS:rSI (the segment may be overridden), the destination ES:rDI, each of the address size's width.
  */
+import { watchPort } from "../core/debug.ts";
 import type { Exec, Operand, Semantics, Size } from "../core/exec.ts";
 import { DF, IOPL, VM } from "../core/flags.ts";
 import { form, type Instruction, instruction } from "../core/forms.ts";
@@ -92,9 +93,13 @@ export const portHelpers: Record<string, Helper> = {
     checkPort(cpu, Number(port), Number(bytes));
     return 0n;
   },
-  "port.read": (cpu, [port, bytes]) => BigInt(cpu.board.portRead(Number(port), Number(bytes)) >>> 0),
+  "port.read": (cpu, [port, bytes]) => {
+    watchPort(cpu, Number(port), Number(bytes));
+    return BigInt(cpu.board.portRead(Number(port), Number(bytes)) >>> 0);
+  },
   "port.write": (cpu, [port, bytes, value]) => {
     const n = Number(bytes);
+    watchPort(cpu, Number(port), n);
     cpu.board.portWrite(Number(port), n, Number(BigInt.asUintN(8 * n, value!)));
     return 0n;
   },
