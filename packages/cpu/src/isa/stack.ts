@@ -2,6 +2,7 @@
  * The stack: PUSH and POP of general registers, memory and immediates, PUSHA and POPA, flags, ENTER and LEAVE
  * [SDM 2A, 2B]. Segment registers are pushed and popped in the system families.
  */
+import { followFlags } from "../core/events.ts";
 import type { Exec, Semantics, Size } from "../core/exec.ts";
 import { AC, AF, CF, DF, ID, IF, IOPL, NT, OF, PF, RF, SF, TF, VM, ZF } from "../core/flags.ts";
 import { form, type HelperBody, type Instruction, instruction, rare } from "../core/forms.ts";
@@ -73,8 +74,8 @@ const popf: Semantics = (x) => {
   x.popped(size >> 3);
   x.setFlags(Object.fromEntries(ARITHMETIC.map(([name, mask]) => [name, x.bit(value, position(mask))])));
   x.setState(S.FLAGS, after, 4);
-  const changed = x.and(x.xor(before, after), x.const(AC | IF));
-  x.when(x.isNonZero(x.or(changed, x.and(after, x.const(TF)))), () => { x.call("flags.follow", before); });
+  const changed = x.xor(before, after), matters = x.or(x.const(AC), x.and(after, x.const(IF)));
+  x.when(x.isNonZero(x.or(x.and(changed, matters), x.and(after, x.const(TF)))), () => { x.call("flags.follow", before); });
 };
 
 /** The frame pointer's register at the stack's width; LEAVE frees the frame before it pops [SDM 2A "LEAVE"]. */
@@ -110,9 +111,8 @@ const enter: HelperBody = (cpu, insn) => {
 
 export const stackHelpers: Record<string, Helper> = {
   /** System flags changed from what they were before. */
-  "flags.follow": (cpu) => {
-    cpu.refresh();
-    cpu.attend();
+  "flags.follow": (cpu, [before]) => {
+    followFlags(cpu, Number(before));
     return 0n;
   },
 };
