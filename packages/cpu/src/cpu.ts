@@ -160,44 +160,54 @@ export class Cpu {
 
   /**
    * Runs until `instructions` are retired (all processors together; to the next block boundary), or for
-   * `nanoseconds` of virtual time, whichever is first; or until there is nothing to run.
+   * `nanoseconds` of virtual time, whichever is first; or until there is nothing to run. How a run is cut into calls
+   * changes nothing in what the guest does.
    */
   run(limits: { instructions?: number; nanoseconds?: number } = {}): Stop {
-    const start = this.retired, end = this.clock.now + (limits.nanoseconds ?? Number.MAX_SAFE_INTEGER / 2);
-    const wanted = limits.instructions ?? Number.POSITIVE_INFINITY;
+    const start = this.retired, end = this.now + (limits.nanoseconds ?? Number.POSITIVE_INFINITY), wanted = limits.instructions ?? Number.POSITIVE_INFINITY;
     const stop = (reason: StopReason, detail = ""): Stop => ({ reason, detail, instructions: this.retired - start });
     this.#stop = false;
     for (;;) {
-      const left = wanted - (this.retired - start);
       if (this.#stop) return stop("stopped");
-      if (left <= 0 || this.clock.now >= end) return stop("limit");
-      this.#round(Math.min(end, this.clock.now + Math.min(this.#quantum, this.processors.length === 1 ? left : Math.ceil(left / this.processors.length))));
+      if (this.retired - start >= wanted || this.now >= end) return stop("limit");
+      this.#round(wanted - (this.retired - start), end);
       const problem = this.processors.find((cpu) => cpu.stopped !== null);
       if (problem) return stop("unimplemented", problem.stopped!);
       if (this.processors.some((cpu) => this.state("activity", cpu.id) === 2)) return stop("shutdown");
-      if (this.processors.every((cpu) => this.#halted(cpu)) && this.clock.nextDue === Number.POSITIVE_INFINITY) return stop("idle");
+      if (this.#idle() && this.clock.nextDue === Number.POSITIVE_INFINITY) return stop("idle");
     }
   }
   /** Ends `run` at the next slice; for device callbacks. */
   stop(): void { this.#stop = true; }
-
-  /** Runs every processor up to the same virtual time, at most `end`, then fires the timers that are due. */
-  #round(end: number): void {
-    const begin = this.clock.now;
-    this.clock.fire();
-    this.#sliceEnd = Math.max(begin, Math.min(end, this.clock.nextDue));
-    if (this.processors.every((cpu) => this.#halted(cpu))) this.#sliceEnd = Math.min(end, this.clock.nextDue);
-    for (const cpu of this.processors) {
-      this.#activate(cpu.id);
-      if (this.clock.now > begin && this.processors.length > 1) this.clock.restore({ ...this.clock.save(), now: begin });
-      const budget = this.#sliceEnd - cpu.time();
-      if (budget > 0) run(cpu, this.#executor, budget);
-      const behind = this.#sliceEnd - cpu.time();
-      if (behind > 0) cpu.charge(behind); // halted, or stopped
-    }
-    this.clock.advanceTo(Math.max(this.clock.now, this.#sliceEnd));
+  /** Virtual time that every processor has reached, in nanoseconds. */
+  get now(): number {
+    const running = this.processors.filter((cpu) => !this.#halted(cpu)).map((cpu) => this.#timeOf(cpu));
+    return running.length === 0 ? this.clock.now : Math.max(this.clock.now, Math.min(...running));
   }
-  #halted(cpu: Processor): boolean { return this.state("activity", cpu.id) !== 0 && cpu.signals === 0 && !(cpu.apic?.requested ?? false); }
+
+  /**
+   * Goes on with a round: every processor runs up to the same virtual time, a multiple of the quantum or the next timer,
+   * in turn; then the timers that are due fire. Rounds lie where they lie whatever limits cut them.
+   */
+  #round(instructions: number, end: number): void {
+    this.clock.fire();
+    const begin = this.clock.now, { processors } = this, first = this.retired;
+    this.#sliceEnd = Math.min((Math.floor(begin / this.#quantum) + 1) * this.#quantum, Math.max(begin, this.clock.nextDue));
+    for (const cpu of processors) {
+      this.#activate(cpu.id);
+      if (cpu.time() < begin) cpu.charge(begin - cpu.time()); // it was halted
+      const budget = Math.min(this.#sliceEnd - cpu.time(), end - cpu.time(), instructions - (this.retired - first));
+      if (budget > 0) run(cpu, this.#executor, budget);
+      if (this.clock.now !== begin) this.clock.restore({ ...this.clock.save(), now: begin });
+    }
+    if (this.#idle()) { // time jumps to the next timer
+      const next = Math.min(end, this.clock.nextDue);
+      if (next !== Number.POSITIVE_INFINITY) this.clock.advanceTo(Math.max(begin, next));
+    } else if (processors.every((cpu) => this.#halted(cpu) || this.#timeOf(cpu) >= this.#sliceEnd)) this.clock.advanceTo(this.#sliceEnd);
+  }
+  #timeOf(cpu: Processor): number { return this.#retiredBy(cpu) + cpu.charged; }
+  #idle(): boolean { return this.processors.every((cpu) => this.#halted(cpu)); }
+  #halted(cpu: Processor): boolean { return this.state("activity", cpu.id) !== 0; }
 
   /** Runs one instruction of one processor (one iteration, if it repeats), with the evaluator. */
   step(cpu = 0): void {
