@@ -4,6 +4,9 @@
  */
 import { Clock, ConfigError, decodeState, Digest, encodeState, parseSize, StateError } from "@castaway/kit";
 import Long from "long";
+import { attachApic } from "./apic/attach.ts";
+import { ApicBus } from "./apic/bus.ts";
+import { followApicBase } from "./core/apic-base.ts";
 import { MemoryAccess } from "./core/access.ts";
 import { BlockCache } from "./core/blocks.ts";
 import { type Costs, DEFAULT_COSTS } from "./costs.ts";
@@ -42,6 +45,8 @@ export interface CpuOptions {
   readonly executor?: "interpreter" | "evaluator";
   /** Port I/O. Default: reads give all ones, writes are ignored. */
   readonly ports?: Ports;
+  /** The INTA cycle of an external interrupt controller, whose line is `lint0`: the vector. Default: vector 0. */
+  readonly acknowledge?: () => number;
   /** Virtual time of the machine; devices share it. Default: a clock of its own. */
   readonly clock?: Clock;
   /** Virtual nanoseconds that each processor runs before the next one, 1,000 to 1,000,000. Default 20,000. */
@@ -80,8 +85,11 @@ export class Cpu {
   readonly model: Model;
   readonly blocks: BlockCache;
   readonly processors: readonly Processor[];
+  /** What local APICs, I/O APICs and message-signalled interrupts say to each other. */
+  readonly apicBus = new ApicBus();
   readonly #executor: Executor;
   readonly #quantum: number;
+  readonly #seed: number;
   /** The processor whose registers are in the window. */
   #active = 0;
   /** Where the processor that runs now stands in time when its slice ends. */
@@ -97,6 +105,8 @@ export class Cpu {
     this.physical = new PhysicalMemory(parseSize(options.memory ?? "16MiB", "memory"), options.extraBytes ?? 0);
     this.clock = options.clock ?? new Clock();
     this.#quantum = quantum;
+    this.#seed = options.seed ?? 1;
+    if (!Number.isInteger(this.#seed) || this.#seed < 0 || this.#seed > 2 ** 32) throw new ConfigError("seed", options.seed, "0 to 4294967296");
     const { features } = this.model;
     this.blocks = new BlockCache(this.physical, new Decoder(opcodeMap, (form) => form.feature === undefined || features.has(form.feature)));
     this.processors = Array.from({ length: cpus }, (_, id) => this.#processor(id, options));
@@ -126,6 +136,8 @@ export class Cpu {
     });
     cpu.x = new Evaluator(cpu);
     cpu.blocks = this.blocks;
+    cpu.processors = options.cpus ?? 1;
+    attachApic(cpu, this.clock, this.apicBus, options.acknowledge);
     access.onWalk = (steps) => cpu.charge(steps * costs.walkStep);
     access.onDevice = () => { cpu.charge(costs.device); this.#synchronize(cpu); };
     access.afterDevice = () => this.#timersMayHaveChanged(cpu);
@@ -149,12 +161,17 @@ export class Cpu {
     for (const cpu of this.processors) {
       const retired = this.#retiredBy(this.#activate(cpu.id));
       resetProcessor(cpu);
+      followApicBase(cpu);
+      this.#seedRandom(cpu);
       cpu.retiredEnd = retired; // time and counts go on
       cpu.stopped = null;
     }
     this.blocks.clear();
     this.#activate(0);
   }
+
+  /** Each processor draws from a sequence of its own. */
+  #seedRandom(cpu: Processor): void { cpu.setNumber(S.RANDOM, this.#seed * 64 + cpu.id + 1); }
 
   // ---- running ----
 
@@ -312,7 +329,7 @@ export class Cpu {
   /** The whole state as bytes, between two runs: restore it into a machine of the same options, whatever its executor. */
   save(): Uint8Array {
     const processors = this.processors.map((cpu) => saveProcessor(this.#activate(cpu.id)));
-    return encodeState("castaway processors", STATE_VERSION, { model: this.model.name, now: this.clock.now, processors, ram: this.physical.ram });
+    return encodeState("castaway processors", STATE_VERSION, { model: this.model.name, clock: this.clock.save(), processors, ram: this.physical.ram });
   }
   /** @throws {StateError} if the bytes are damaged, or are of another version, model, memory size or number of processors. */
   restore(bytes: Uint8Array): void {
@@ -323,7 +340,7 @@ export class Cpu {
     this.blocks.clear();
     this.physical.ram.set(saved.ram);
     saved.processors.forEach((state, id) => { restoreProcessor(this.#activate(id), state); });
-    this.clock.restore({ ...this.clock.save(), now: saved.now });
+    this.clock.restore(saved.clock);
   }
 
   /**
@@ -340,7 +357,7 @@ export class Cpu {
         if (field.name === "RFLAGS") digest.word(flags);
         else digest.update(this.physical.u8.subarray(WINDOW + field.offset, WINDOW + field.offset + field.bytes));
       }
-      digest.text(JSON.stringify(cpu.access.tlb.save())).text(`${cpu.retired()} ${cpu.charged} ${cpu.inShadow()}`);
+      digest.text(JSON.stringify([cpu.access.tlb.save(), cpu.apic?.save()])).text(`${cpu.retired()} ${cpu.charged} ${cpu.inShadow()}`);
     }
     digest.text(String(this.clock.now));
     if (options.ram !== false) digest.update(this.physical.ram);

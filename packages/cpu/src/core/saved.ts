@@ -1,5 +1,7 @@
 /** The saved state of one processor: every architectural field by name, and what else decides how it goes on. */
-import { bytes, flag, i32, list, nullable, real, record, type Shape, type StateOf, text, u32 } from "@castaway/kit";
+import { bytes, clockState, flag, i32, list, nullable, real, record, type Shape, type StateOf, text, u32 } from "@castaway/kit";
+import { localApicState } from "../apic/local.ts";
+import { followApicBase } from "./apic-base.ts";
 import { readFlags, writeFlags } from "./flags.ts";
 import type { Processor } from "./processor.ts";
 import { S, STATE_TABLE, WINDOW } from "./state.ts";
@@ -28,6 +30,7 @@ export const processorState = record({
   signals: u32,
   sipiVector: u32,
   stopped: nullable(text),
+  apic: nullable(localApicState),
 });
 export type ProcessorState = StateOf<typeof processorState>;
 
@@ -40,6 +43,7 @@ export function saveProcessor(cpu: Processor): ProcessorState {
     ...rest,
     registers: Object.fromEntries(architectural.map((f) => [f.name, u8.slice(WINDOW + f.offset, WINDOW + f.offset + f.bytes)])),
     tlb: cpu.access.tlb.save(),
+    apic: cpu.apic?.save() ?? null,
     retired: cpu.retired(),
   };
 }
@@ -51,18 +55,20 @@ export function restoreProcessor(cpu: Processor, saved: ProcessorState): void {
   const { u8, i32: words } = cpu.memory;
   for (const field of architectural) u8.set(saved.registers[field.name]!, WINDOW + field.offset);
   writeFlags(cpu.memory, cpu.u32(S.RFLAGS));
-  const { registers: _r, tlb: entries, retired, ...rest } = saved;
+  const { registers: _r, tlb: entries, retired, apic, ...rest } = saved;
   Object.assign(cpu, rest);
   words[S.BUDGET >> 2] = 0;
   cpu.remaining = 0;
   cpu.retiredEnd = retired;
   cpu.access.tlb.restore(entries as ReturnType<typeof cpu.access.tlb.save>);
   cpu.refresh();
+  followApicBase(cpu);
+  if (apic !== null) cpu.apic?.restore(apic);
 }
 
 export const cpuState = record({
   model: text,
-  now: real,
+  clock: clockState,
   processors: list(processorState as Shape<ProcessorState>),
   ram: bytes(),
 });
