@@ -13,6 +13,9 @@ const complement: Change = (x, value, mask) => x.xor(value, mask);
 function testBit<V>(x: Exec<V>, value: V, n: V): void { x.setFlags({ CF: x.and(x.shr(value, n), x.const(1)) }); }
 const maskOf = <V>(x: Exec<V>, n: V): V => x.shl(x.const(1), n);
 
+/** Of a power of two: the number of its bit. */
+const position = (power: number) => 31 - Math.clz32(power);
+
 /** The bit's number is taken modulo the operand's size. */
 const inOperand = (change: Change | null): Semantics => (x, dst, src) => {
   const n = x.and(x.read(src), x.const(dst.size - 1)), value = change === null ? x.read(dst) : x.modify(dst);
@@ -26,7 +29,7 @@ const inOperand = (change: Change | null): Semantics => (x, dst, src) => {
 const inString = (change: Change | null): Semantics => (x, dst, src) => {
   if (dst.kind !== "mem") return inOperand(change)(x, dst, src);
   const size = dst.size as Size, number = x.sext(x.read(src), size), n = x.and(number, x.const(size - 1));
-  const unit = x.shl(x.sar(number, x.const(Math.log2(size))), x.const(Math.log2(size >> 3)));
+  const unit = x.shl(x.sar(number, x.const(position(size))), x.const(position(size >> 3)));
   const offset = x.zext(x.add(x.address(dst), unit), x.shape.addressSize);
   if (change !== null) x.probeWrite("operand", offset, size >> 3);
   const value = x.load("operand", offset, size);
