@@ -73,10 +73,12 @@ export interface VectorFacts {
 }
 /** How hardware vectors are compared, see docs/vectors.md. */
 export interface VectorRule {
-  /** Names of the flags that the manual leaves undefined ("AF OF"), perhaps by facts; compared by no vector. */
+  /** Names of the flags ("AF OF") and of the condition codes in FSW ("C1") that the manual leaves undefined, perhaps by facts; compared by no vector. */
   readonly undefinedFlags?: string | ((facts: VectorFacts) => string);
   /** True where the manual leaves the destination itself undefined: then neither it nor flags are compared. */
   readonly undefinedResult?: (facts: VectorFacts) => boolean;
+  /** The manual bounds the error of the result: x87 registers are compared to within so many units in the last place [SDM 1 8.3.10]. */
+  readonly ulps?: number;
   /** Why captured vectors of this definition are not compared, or not captured at all. */
   readonly skip?: string;
   /** After a fault a part of the writes may be done; a restart does them again. Processors do more of them before than we do. */

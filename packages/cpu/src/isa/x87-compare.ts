@@ -66,6 +66,8 @@ const flags = (pops: number, quiet = 0): Semantics => (x) => {
   relationFlags(x, x.call("x87.relation", x.const(quiet | pops * POPS)));
 };
 const CMOV = { feature: "cmov" } as const;
+/** Intel's processors clear C1 [SDM 2A "FCOMI"], AMD's leave it. */
+const VENDOR = { vectors: { undefinedFlags: "C1" } };
 
 export const x87Compare: Instruction[] = [
   x87("fcom", [form("D8 /2", "Md"), form("DC /2", "Mq")], memory(0, realSource)),
@@ -78,10 +80,10 @@ export const x87Compare: Instruction[] = [
   x87("fucom", [form("DD E0+i", "STi")], register(0, QUIET)),
   x87("fucomp", [form("DD E8+i", "STi")], register(1, QUIET)),
   x87("fucompp", [form("DA E9")], register(2, QUIET)),
-  x87("fcomi", [form("DB F0+i", "ST,STi", CMOV)], flags(0)),
-  x87("fcomip", [form("DF F0+i", "ST,STi", CMOV)], flags(1)),
-  x87("fucomi", [form("DB E8+i", "ST,STi", CMOV)], flags(0, QUIET)),
-  x87("fucomip", [form("DF E8+i", "ST,STi", CMOV)], flags(1, QUIET)),
+  x87("fcomi", [form("DB F0+i", "ST,STi", CMOV)], flags(0), VENDOR),
+  x87("fcomip", [form("DF F0+i", "ST,STi", CMOV)], flags(1), VENDOR),
+  x87("fucomi", [form("DB E8+i", "ST,STi", CMOV)], flags(0, QUIET), VENDOR),
+  x87("fucomip", [form("DF E8+i", "ST,STi", CMOV)], flags(1, QUIET), VENDOR),
   x87("ftst", [form("D9 E4")], (x) => { x.call("x87.ftst"); }),
   x87("fxam", [form("D9 E5")], (x) => { x.call("x87.fxam"); }),
 ];
