@@ -91,8 +91,8 @@ export class Builder {
         data - 0x100n,
         data - noise,
         noise,
-        0x7fff_ffff_0000n + noise,
-        0xffff_8000_0000_0000n + noise,
+        0x6000_0000_0000n + noise,
+        0xffff_a000_0000_0000n + noise,
       ]);
       this.view.setBigUint64(at, base, true);
     }

@@ -100,6 +100,7 @@ function userDesc(segment: Segment, index: number): Uint8Array {
 function request(c: Case): Buffer {
   const bytes = Buffer.alloc(c.patches.reduce((sum, p) => sum + 8 + p.bytes.length, REQUEST_BYTES));
   bytes.set(c.state);
+  bytes.set(turned(c.state, 1), STATE.R);
   bytes.writeUInt32LE(c.address, STATE.BYTES);
   bytes.writeUInt8(c.code.length, STATE.BYTES + 4);
   bytes.writeUInt8(Number(c.step), STATE.BYTES + 5);
@@ -113,6 +114,17 @@ function request(c: Case): Buffer {
     at += 8 + patch.bytes.length;
   }
   return bytes;
+}
+
+/** The x87 registers from the top of the stack (`direction` 1: out of physical order) or in physical order (-1). */
+function turned(state: Uint8Array, direction: 1 | -1): Uint8Array {
+  const top = (viewOf(state).getUint16(STATE.FSW, true) >> 11) & 7;
+  const registers = new Uint8Array(128);
+  for (let i = 0; i < 8; i++) {
+    const from = STATE.R + 16 * ((i + direction * top) & 7);
+    registers.set(state.subarray(from, from + 10), 16 * i); // the other six bytes are no register's
+  }
+  return registers;
 }
 
 // ---- from the program ----
@@ -132,7 +144,10 @@ function parse(bytes: Buffer): Result[] {
     at += RESULT_BYTES;
     for (let i = bytes.readUInt32LE(tail + 16); i > 0; i--) {
       const length = bytes.readUInt32LE(at + 4);
-      patches.push({ address: bytes.readUInt32LE(at), bytes: Uint8Array.from(bytes.subarray(at + 8, at + 8 + length)) });
+      patches.push({
+        address: bytes.readUInt32LE(at),
+        bytes: Uint8Array.from(bytes.subarray(at + 8, at + 8 + length)),
+      });
       at += 8 + length;
     }
     results.push({ state, vector: bytes.readUInt32LE(tail), error: bytes.readUInt32LE(tail + 4), cr2, patches });
@@ -152,10 +167,11 @@ function outcome(before: Case, raw: Result): Outcome {
 
   const flags = view.getUint32(STATE.RFLAGS, true) & ~FLAG.RF; // RF is set in every fault's frame
   view.setUint32(STATE.RFLAGS, before.step ? flags & ~FLAG.TF : flags, true);
-  for (let i = 0; i < 8; i++) state.fill(0, STATE.ST + 16 * i + 10, STATE.ST + 16 * i + 16);
+  state.set(turned(state, -1), STATE.R);
   const keep = (from: number, to: number) => state.set(before.state.subarray(from, to), from);
   keep(STATE.FOP, STATE.MXCSR); // what the kernel's XSAVE makes of them is up to the vendor
-  keep(STATE.MXCSR_MASK, STATE.ST);
+  keep(STATE.MXCSR_MASK, STATE.R);
+  nullSelectors(view);
   if (before.mode !== 64) {
     for (let i = 0; i < 8; i++) view.setUint32(STATE.GPR + 8 * i + 4, 0, true);
     keep(STATE.GPR + 64, STATE.RIP);
@@ -166,6 +182,13 @@ function outcome(before: Case, raw: Result): Outcome {
   const hidden = raw.vector === PAGE_FAULT && raw.cr2 >> 63n === 1n;
   if (completed) return { state, vector: -1, error: 0, cr2: 0n, patches: raw.patches };
   return { state, vector: raw.vector, error: hidden ? raw.error & ~1 : raw.error, cr2: raw.cr2, patches: raw.patches };
+}
+
+/** The kernel's way back to user mode clears the RPL of null selectors. The state of a result never has one. */
+export function nullSelectors(view: DataView): void {
+  for (let at: number = STATE.SEGMENT; at < STATE.SEGMENT + 12; at += 2) {
+    if (view.getUint16(at, true) < 4) view.setUint16(at, 0, true);
+  }
 }
 
 /** Did the instruction itself raise the exception by which others report that they are done? */

@@ -2,7 +2,7 @@
 import type { Form, OperandSpec } from "../../packages/cpu/src/core/forms.ts";
 import { type MemoryOperand, memoryOperand } from "./addressing.ts";
 import type { Builder, Kind } from "./builder.ts";
-import type { Mode } from "./environment.ts";
+import { CODE, INTERESTING_SELECTORS, type Mode } from "./environment.ts";
 import { DS, ES, FS, RDI, RSI } from "./layout.ts";
 import * as values from "./values.ts";
 
@@ -19,10 +19,17 @@ export interface Encoding {
   readonly memoryBytes: number;
   readonly align: number;
   readonly kind: Kind;
+  /** BT and its kin: the register operand counts bits from the address, so it moves the access. */
+  readonly bitString: boolean;
+  /** Writes what a memory operand should hold instead of noise of its kind. */
+  readonly content: Content | null;
 }
 
+/** Puts an operand at `linear`, after all registers have their values. */
+export type Content = (b: Builder, linear: number, bytes: number, operandSize: number) => void;
+
 const SEGMENT_PREFIX = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
-const MANDATORY = { NP: [], "66": [0x66], F2: [0xf2], F3: [0xf3] };
+const MANDATORY = { NP: [], NFx: [], "66": [0x66], F2: [0xf2], F3: [0xf3] };
 const OPCODE_MAP = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a]];
 const BYTES: Record<string, number> = { b: 1, bs: 1, w: 2, d: 4, q: 8, dq: 16, t: 10, ps: 16, pd: 16, ss: 4, sd: 8 };
 
@@ -84,6 +91,8 @@ class Encoder {
     const immediates = form.operands.flatMap((spec) => this.#immediate(spec));
     const prefixes = this.#shuffle(sizes);
     if (form.prefix) prefixes.splice(random.below(prefixes.length + 1), 0, ...MANDATORY[form.prefix]);
+    if (form.rexB) this.#rex |= 0x41;
+    if (form.rexW) this.#rex |= 0x48;
     const rex = this.#rexByte();
     const code = [...prefixes, ...rex, ...OPCODE_MAP[form.map]!, form.byte | low, ...modrm, ...immediates];
     if (this.#memory?.ripTarget !== undefined) this.#aimRip(code, immediates.length, this.#memory.ripTarget);
@@ -134,7 +143,7 @@ class Encoder {
       return [0xc0 | (reg << 3) | this.#field(spec, 1)];
     }
     const spec = form.operands.find(({ method }) => "EWQM".includes(method));
-    const operand = this.#aim(spec);
+    const operand = this.#aim(spec, this.#e.bitString ? this.#bitOffset(reg) : 0);
     return [operand.modrm | (reg << 3), ...operand.rest];
   }
   /** A register number for a field of ModRM whose extension is `rexBit`. */
@@ -166,16 +175,25 @@ class Encoder {
   #effective(): number {
     return this.#long && this.#override < FS ? -1 : this.#override;
   }
-  #aim(spec: OperandSpec | undefined): MemoryOperand {
+  #aim(spec: OperandSpec | undefined, distance: number): MemoryOperand {
     const { operandSize, memoryBytes, align, addressSize } = this.#e;
     const type = spec?.type ?? "";
     const bytes = operandBytes(type, operandSize, (this.#rex & 8) !== 0, memoryBytes);
     const linear = this.#b.target(bytes, align);
-    const operand = memoryOperand(this.#b, linear, addressSize, this.#effective());
+    const operand = memoryOperand(this.#b, linear - distance, addressSize, this.#effective());
     this.#b.place(linear, bytes, kindOf(type, this.#e.kind));
+    this.#e.content?.(this.#b, linear, bytes, operandSize);
     if (operand.rexX || operand.rexB) this.#extend((operand.rexX ? 2 : 0) | (operand.rexB ? 1 : 0));
     this.#memory = operand;
     return operand;
+  }
+  /** Gives a register a bit offset that stays near, and answers how many bytes that is. */
+  #bitOffset(field: number): number {
+    const { operandSize } = this.#e;
+    const register = field | ((this.#rex & 4) << 1);
+    const offset = this.#b.random.below(0x4000) - 0x2000;
+    this.#b.setPointer(register, BigInt(offset), operandSize);
+    return Math.floor(offset / operandSize) * (operandSize / 8);
   }
   /** The address needs high registers, so AH .. BH are out of reach. */
   #extend(bits: number): void {
@@ -206,12 +224,16 @@ class Encoder {
     const integer = (bytes: number) => little(values.integer(random), bytes);
     switch (method) {
       case "I":
-        return integer(
-          type.startsWith("b") ? 1 : type === "w" ? 2 : type === "z" ? Math.min(operandSize, 32) / 8 : operandSize / 8,
-        );
+        if (type.startsWith("b")) return integer(1);
+        if (type === "w") return random.below(4) > 0 ? little(BigInt(random.below(0x200)), 2) : integer(2);
+        return integer(type === "z" ? Math.min(operandSize, 32) / 8 : operandSize / 8);
       case "J": {
         const bytes = type === "b" ? 1 : Math.min(operandSize, 32) / 8;
         return random.below(16) === 0 ? integer(bytes) : little(BigInt(random.below(0x2000) - 0x1000), bytes);
+      }
+      case "A": {
+        const offset = BigInt(CODE.address + random.below(CODE.size));
+        return [...little(offset, operandSize / 8), ...little(BigInt(random.pick(INTERESTING_SELECTORS)), 2)];
       }
       case "O": {
         const bytes = operandBytes(type, operandSize, false, 1);

@@ -22,11 +22,13 @@ export const DATA: Range = { address: 0x22_0000, size: 0x2000, access: "rw" };
 export const CONSTANT: Range = { address: 0x22_3000, size: 0x1000, access: "r" };
 export const RANGES: readonly Range[] = [CODE, DATA, CONSTANT];
 
-/** What a range holds before each case: code is INT3, data is noise that never changes. */
+/**
+ * What a range holds before each case: code is INT3, data is noise that never changes. Bytes of noise have their top bit
+ * set, so that none is by chance a selector of the host's own.
+ */
 export function contents(range: Range): Uint8Array {
   const bytes = new Uint8Array(range.size).fill(0xcc);
-  if (range !== CODE) new Random(range.address).fill(bytes);
-  return bytes;
+  return range === CODE ? bytes : new Random(range.address).fill(bytes).map((byte) => byte | 0x80);
 }
 
 /** A segment of the local descriptor table. */

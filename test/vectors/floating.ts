@@ -44,14 +44,14 @@ export function x87(b: Builder, rounding: number): void {
   const exact = random.below(4) === 0;
   for (let i = 0; i < 8; i++) {
     const value = exact || random.below(4) === 0 ? values.plain80(random) : values.float80(random);
-    state.set(value, STATE.ST + 16 * i);
+    state.set(value, STATE.R + 16 * i);
   }
   if (random.below(6) === 0) neighbours(b);
 }
 
 /** Makes every odd register a neighbour of the one before. */
 function neighbours({ random, state, view }: Builder): void {
-  for (let at = STATE.ST + 16; at < STATE.XMM; at += 32) {
+  for (let at = STATE.R + 16; at < STATE.XMM; at += 32) {
     state.copyWithin(at, at - 16, at - 6);
     view.setBigUint64(at, view.getBigUint64(at, true) ^ BigInt(random.below(4)), true);
     const exponent = view.getUint16(at + 8, true);
@@ -65,8 +65,8 @@ function neighbours({ random, state, view }: Builder): void {
 export function mmx(b: Builder): void {
   x87(b, -1);
   for (let i = 0; i < 8; i++) {
-    b.view.setBigUint64(STATE.ST + 16 * i, values.integer(b.random), true);
-    b.view.setUint16(STATE.ST + 16 * i + 8, b.random.below(2) === 0 ? 0xffff : b.random.u32() & 0xffff, true);
+    b.view.setBigUint64(STATE.R + 16 * i, values.integer(b.random), true);
+    b.view.setUint16(STATE.R + 16 * i + 8, b.random.below(2) === 0 ? 0xffff : b.random.u32() & 0xffff, true);
   }
 }
 

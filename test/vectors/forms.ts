@@ -5,10 +5,12 @@
  * LOCK, REP, rounding. Registers, addresses, immediates and redundant prefixes differ from case to case.
  */
 import type { Form, Instruction } from "../../packages/cpu/src/core/forms.ts";
+import { modelNamed } from "../../packages/cpu/src/core/model.ts";
 import { modMask } from "../../packages/cpu/src/core/opcodes.ts";
 import type { Kind } from "./builder.ts";
 import { type Encoding, kindOf, usualSize } from "./encode.ts";
 import type { Mode } from "./environment.ts";
+import { contentOf } from "./tuning.ts";
 
 export interface VectorForm extends Encoding {
   /** Says all that distinguishes the form; also the seed of its inputs. */
@@ -21,6 +23,8 @@ export interface VectorForm extends Encoding {
 }
 
 type Size = 16 | 32 | 64;
+/** Would run the host's kernel. */
+const UNSAFE = /^(int|syscall|sysenter|sysexit|sysret|vmcall|vmmcall)$/;
 const MODES: readonly Mode[] = [64, 32, 16];
 const REPEATS = ["", "rep", "repne"] as const;
 const ROUNDINGS = ["near", "down", "up", "zero"];
@@ -29,38 +33,54 @@ const ROUNDINGS = ["near", "down", "up", "zero"];
 export function formsOf(definitions: readonly Instruction[]): VectorForm[] {
   return definitions
     .filter((def) => !reasonAgainst(def))
-    .flatMap((def) => def.forms.flatMap((form) => variants(def, form)));
+    .flatMap((def) => def.forms.filter(exists).flatMap((form) => variants(def, form)));
 }
+
+/** The processor model that vectors run on: the one with most features. */
+export const MODEL = "skylake";
+const { features } = modelNamed(MODEL);
+const exists = ({ feature }: Form): boolean => feature === undefined || features.has(feature);
 
 /** Why no vectors of a definition are captured, or undefined. */
 export function reasonAgainst(def: Instruction): string | undefined {
-  if (def.vectors?.skip !== undefined) return def.vectors.skip;
-  return def.privileged ? "privileged" : undefined;
+  if (def.vectors?.skip === undefined && UNSAFE.test(def.name))
+    throw new Error(`${def.name} must not be captured: say so in vectors.skip`);
+  const { skip, vendor, vendorWhen } = def.vectors ?? {};
+  if (skip !== undefined) return skip;
+  // In forms whose operand size is 64 "whatever prefixes say" vendors differ under prefix 66, which no case has there.
+  if (vendor !== undefined && !vendorWhen && !def.forms.every(({ f64 }) => f64)) return `vendors differ: ${vendor}`;
+  if (def.privileged) return "privileged: directed tests";
+  return def.forms.some(exists) ? undefined : `no processor model has ${def.forms[0]!.feature} yet`;
 }
 
 /** The dimensions of a form, and their combinations. */
 function variants(def: Instruction, form: Form): VectorForm[] {
   const found: VectorForm[] = [];
-  for (const mode of MODES.filter((each) => !(each === 64 ? form.not64 : form.only64))) {
+  for (const mode of MODES.filter((mode) => existsIn(form, mode))) {
     for (const operandSize of operandSizes(form, mode)) {
       for (const rm of rmKinds(form)) {
         const plain = { mode, operandSize, rm, addressSize: mode, repeat: "", lock: false, rounding: -1 } as const;
         const choices: Choice[] = [];
-        for (const rounding of roundings(def, form, mode)) {
+        for (const rounding of roundings(def, mode)) {
           for (const repeat of def.repeat ? REPEATS : REPEATS.slice(0, 1)) {
             choices.push({ ...plain, repeat, rounding });
           }
         }
         if (lockMatters(def, form, plain)) choices.push({ ...plain, lock: true });
-        if (hasMemory(form, rm) && operandSize === operandSizes(form, mode).at(-1)) {
+        if (addresses(def, form, rm) && operandSize === operandSizes(form, mode).at(-1)) {
           choices.push(...choices.filter(({ lock, rounding }) => !lock && rounding <= 0).map(otherAddressSize));
         }
-        found.push(...choices.map((choice) => make(def, form, choice)));
+        const { vendorWhen } = def.vectors ?? {};
+        found.push(...choices.filter((choice) => !vendorWhen?.(choice)).map((choice) => make(def, form, choice)));
       }
     }
   }
   return found;
 }
+
+/** REX prefixes exist in 64-bit mode only. */
+const existsIn = (form: Form, mode: Mode): boolean =>
+  mode === 64 ? !form.not64 : !form.only64 && !form.rexB && !form.rexW;
 
 /** One point in the space of a form's dimensions. */
 type Choice = Pick<VectorForm, "mode" | "operandSize" | "rm" | "addressSize" | "repeat" | "lock" | "rounding">;
@@ -96,27 +116,37 @@ function make(def: Instruction, form: Form, choice: Choice): VectorForm {
     align,
     kind: kindsOf(def, form)[0]!,
     step: transfersControl(def),
+    bitString: /^bt[src]?$/.test(def.name) && form.operands[1]?.method === "G",
+    content: contentOf(def.name, form),
   };
 }
 
 // ---- the dimensions ----
 
-/** Does the operand size change what the form does? Forms without operands may have implied ones. */
+/** Size letters of the operands, as far as they depend on prefixes. */
+const variableTypes = (form: Form): string[] =>
+  form.operands
+    .filter(({ fixed }) => fixed === undefined || fixed.size === 0)
+    .map(({ method, type }) => (method === "M" && type === "" ? "v" : type))
+    .filter((type) => /^([vzpay]|bs)$/.test(type));
+
+/** Does the operand size change what the form does? Forms without operands, or with immediates only, may have implied ones. */
 function sized(form: Form): boolean {
-  const { operands } = form;
-  if (operands.length === 0) return form.map === 0 && form.exact === null;
-  return operands.some(
-    ({ type, method, fixed }) => /^([vzpay]|bs)$/.test(type) || fixed?.size === 0 || (method === "M" && type === ""),
-  );
+  if (variableTypes(form).length > 0) return true;
+  if (form.operands.some(({ method }) => method === "J")) return true; // cuts the target
+  return form.map === 0 && form.exact === null && form.operands.every(({ method }) => method === "I");
 }
+
 function operandSizes(form: Form, mode: Mode): readonly Size[] {
   const usual = usualSize(form, mode);
-  if (!sized(form)) return [usual];
-  const only =
-    form.operands.every(({ type }) => !/^([vzpa]|bs)$/.test(type)) && form.operands.some(({ type }) => type === "y");
-  if (form.prefix === "NP" || form.prefix === "66" || only) return mode === 64 ? [32, 64] : [usual];
+  if (!sized(form)) return form.rexW ? [64] : [usual];
+  const types = variableTypes(form);
+  const sizes: Size[] = mode === 64 ? [32, 64] : [usual];
+  if (form.prefix === "NP" || form.prefix === "66" || (types.length > 0 && types.every((type) => type === "y")))
+    return sizes;
   if (mode !== 64) return [16, 32];
   if (form.f64) return [64];
+  if (types.includes("p")) return [16, 32]; // with REX.W far pointers have 64-bit offsets on Intel only
   return form.d64 ? [16, 64] : [16, 32, 64];
 }
 function rmKinds(form: Form): readonly Encoding["rm"][] {
@@ -124,8 +154,11 @@ function rmKinds(form: Form): readonly Encoding["rm"][] {
   const mask = modMask(form);
   return [...(mask & 2 ? (["reg"] as const) : []), ...(mask & 1 ? (["mem"] as const) : [])];
 }
-const hasMemory = (form: Form, rm: Encoding["rm"]): boolean =>
-  rm === "mem" || form.operands.some(({ method }) => "OXY".includes(method));
+/** Does the address size matter? */
+const addresses = (def: Instruction, form: Form, rm: Encoding["rm"]): boolean =>
+  rm === "mem" ||
+  form.operands.some(({ method }) => "OXY".includes(method)) ||
+  /^(xlat|maskmov|loop|jcxz)/.test(def.name);
 /** LOCK is legal where the first operand is memory; elsewhere it is #UD, which one mode and size suffice to see. */
 function lockMatters(
   def: Instruction,
@@ -138,8 +171,8 @@ function lockMatters(
   );
 }
 /** The four roundings are forms of their own in 64-bit mode, where floating point happens. */
-function roundings(def: Instruction, form: Form, mode: Mode): readonly number[] {
-  const rounds = def.unit === "x87" || (def.unit === "sse" && kindsOf(def, form).some((kind) => kind !== "int"));
+function roundings(def: Instruction, mode: Mode): readonly number[] {
+  const rounds = def.unit === "x87" || (def.unit === "sse" && /^(add|sub|mul|div|sqrt|cvt)/.test(def.name));
   return rounds && mode === 64 ? [0, 1, 2, 3] : [-1];
 }
 
@@ -154,15 +187,18 @@ export const vectorKinds = kindsOf;
 /** Bytes and alignment of memory operands whose notation says nothing, or for which alignment is checked. */
 function memoryOf(def: Instruction, form: Form): { bytes: number; align: number } {
   const aligned =
-    def.unit === "sse" && form.operands.some(({ method, type }) => "WM".includes(method) && /^(ps|pd|dq)$/.test(type));
-  const bytes = /^fx/.test(def.name)
-    ? 512
-    : /^fn?(save|rstor)/.test(def.name)
-      ? 108
-      : /^f.*env/.test(def.name)
-        ? 28
-        : 16;
-  return { bytes, align: aligned || bytes === 512 ? 16 : 1 };
+    def.unit === "sse" &&
+    form.operands.some(({ method, type }) => "WM".includes(method) && /^(ps|pd|dq)$/.test(type)) &&
+    !/^mov.*u/.test(def.name);
+  for (const [names, bytes, align] of UNSIZED) if (names.test(def.name)) return { bytes, align };
+  return { bytes: 16, align: aligned ? 16 : 1 };
 }
+const UNSIZED: readonly (readonly [names: RegExp, bytes: number, align: number])[] = [
+  [/^fx(save|rstor)/, 512, 16],
+  [/^fn?save|^frstor/, 108, 1],
+  [/^fn?stenv|^fldenv/, 28, 1],
+  [/^cmpxchg8b/, 8, 1],
+  [/^cmpxchg16b/, 16, 16],
+];
 
-const transfersControl = (def: Instruction): boolean => /^(j|call|ret|loop|iret)/.test(def.name);
+const transfersControl = (def: Instruction): boolean => /^(j|call|l?call|ret|l?ret|loop|iret)/.test(def.name);

@@ -8,7 +8,19 @@ import type { Case } from "./layout.ts";
 import { tune } from "./tuning.ts";
 
 export function makeCase(form: VectorForm, seed: number, index: number): Case {
-  const b = new Builder(new Random(`${seed} ${form.id} ${index}`), form.mode);
+  return build(form, firstSeed(form, seed) + index);
+}
+
+export function makeCases(form: VectorForm, seed: number, count: number): Case[] {
+  const first = firstSeed(form, seed);
+  return Array.from({ length: count }, (_, index) => build(form, first + index));
+}
+
+/** Each case has a generator of its own, so that one can be built alone. */
+const firstSeed = (form: VectorForm, seed: number): number => new Random(`${seed} ${form.id}`).u32() * 0x10_0000;
+
+function build(form: VectorForm, seed: number): Case {
+  const b = new Builder(new Random(seed), form.mode);
   if (form.addressSize === 16) b.nearSegments();
   switch (form.def.unit) {
     case "x87":
@@ -28,10 +40,6 @@ export function makeCase(form: VectorForm, seed: number, index: number): Case {
   }
   tune(b, form);
   return b.done(encode(b, form), form.step);
-}
-
-export function makeCases(form: VectorForm, seed: number, count: number): Case[] {
-  return Array.from({ length: count }, (_, index) => makeCase(form, seed, index));
 }
 
 /** A checksum over cases (FNV-1a): it tells whether stored outcomes still belong to them. */

@@ -14,7 +14,7 @@ export const STATE = {
   FS_BASE: 144,
   GS_BASE: 152,
   SEGMENT: 160,
-  /** As FXSAVE64 stores it, up to and including XMM15. */
+  /** As FXSAVE64 stores it, up to and including XMM15, but x87 registers by their physical numbers, not from the top. */
   FCW: 176,
   FSW: 178,
   FTW: 180,
@@ -23,8 +23,8 @@ export const STATE = {
   FDP: 192,
   MXCSR: 200,
   MXCSR_MASK: 204,
-  /** ST0-7, 16 bytes apart, of which ten count. */
-  ST: 208,
+  /** R0-7, 16 bytes apart, of which ten count: significand (also the MMX register), then sign and exponent. */
+  R: 208,
   XMM: 336,
   /** Bits 255:128 of YMM0-15. */
   YMM_HIGH: 592,
@@ -88,7 +88,7 @@ export const REGISTERS: readonly Register[] = [
   ...named("FCW FSW FTW FOP", STATE.FCW, 2),
   ...named("FIP FDP", STATE.FIP, 8),
   ...named("MXCSR MXCSR_MASK", STATE.MXCSR, 4),
-  ...numbered(8, (i) => `ST${i}`, STATE.ST, 16, 10),
+  ...numbered(8, (i) => `R${i}`, STATE.R, 16, 10),
   ...numbered(16, (i) => `XMM${i}`, STATE.XMM, 16, 16),
   ...numbered(16, (i) => `YMM${i}.high`, STATE.YMM_HIGH, 16, 16),
 ];

@@ -1,5 +1,5 @@
 /** Vector files: what the hardware did, a file for each family of definitions, in test/vectors/data. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 import type { Host } from "./capture.ts";
@@ -77,6 +77,9 @@ export class Store {
   write(family: string, file: VectorFile): void {
     mkdirSync(this.folder, { recursive: true });
     writeFileSync(this.#path(family), encodeFile(file));
+  }
+  remove(family: string): void {
+    rmSync(this.#path(family), { force: true });
   }
   #path(family: string): string {
     return join(this.folder, `${family}${EXTENSION}`);

@@ -3,16 +3,19 @@
  *
  * A tuning only makes inputs more telling. No result depends on this list being complete.
  */
+import type { Form } from "../../packages/cpu/src/core/forms.ts";
 import type { Builder } from "./builder.ts";
-import { DATA, extent, INTERESTING_SELECTORS } from "./environment.ts";
+import type { Content } from "./encode.ts";
+import { CODE, DATA, extent, INTERESTING_SELECTORS } from "./environment.ts";
 import type { VectorForm } from "./forms.ts";
-import { RAX, RBX, RCX, RDX, RSP, SS } from "./layout.ts";
+import { DS, RAX, RBX, RCX, RDI, RDX, RSP, SS, STATE } from "./layout.ts";
+import { integer } from "./values.ts";
 
 type Tuning = (b: Builder, form: VectorForm) => void;
 
 /** Low words of registers become selectors. */
 const selectors: Tuning = (b) => {
-  for (let n = 0; n < 8; n++) if (n !== RSP) b.setPointer(n, BigInt(b.random.pick(INTERESTING_SELECTORS)), 16);
+  for (let n = 0; n < (b.mode === 64 ? 16 : 8); n++) if (n !== RSP) b.setPointer(n, pickSelector(b), 16);
 };
 
 /** Most quotients fit: the dividend's upper half is small, or the sign of the lower half. */
@@ -53,15 +56,95 @@ export function onStack(b: Builder, size: number, words: readonly bigint[]): voi
   b.patch(linear, bytes);
 }
 
+/** Somewhere to go: in the code, as an offset of the segment that is CS now. */
+const destination = (b: Builder): bigint => {
+  const far = b.random.below(16) === 0;
+  return BigInt(b.random.below(0x10000) + ((b.mode === 16) === far ? CODE.address : 0));
+};
+/** Half of the registers are destinations. */
+const indirect: Tuning = (b) => {
+  for (let n = 0; n < (b.mode === 64 ? 16 : 8); n += 2) if (n !== RSP) b.setGpr(n, destination(b));
+};
+const pickSelector = (b: Builder): bigint => BigInt(b.random.pick(INTERESTING_SELECTORS));
+
+/** The stack holds a way back: near, far, or an interrupt frame. RPL 3 mostly fits. */
+const nearReturn: Tuning = (b, { operandSize }) => onStack(b, operandSize, [destination(b)]);
+const farReturn: Tuning = (b, { operandSize }) => onStack(b, operandSize, [destination(b), pickSelector(b)]);
+const interruptReturn: Tuning = (b, { operandSize }) => {
+  const stack = [b.gpr(RSP) + BigInt(b.random.below(64)), pickSelector(b)];
+  onStack(b, operandSize, [destination(b), pickSelector(b), integer(b.random), ...stack]);
+};
+const selectorOnStack: Tuning = (b, { operandSize }) => onStack(b, operandSize, [pickSelector(b)]);
+const flagsOnStack: Tuning = (b, { operandSize }) => onStack(b, operandSize, [integer(b.random)]);
+/** What LEAVE makes the stack pointer. */
+const frame: Tuning = (b) => void b.point(5, SS, 8, b.stackSize(), "int");
+/** MASKMOV writes at [DI]. Whether it may fault if the mask is zero is up to the processor, so no mask is. */
+const maskedStore: Tuning = (b, { addressSize }) => {
+  b.point(RDI, DS, 16, addressSize, "int");
+  for (let at: number = STATE.R; at < STATE.YMM_HIGH; at += 16) b.state[at]! |= 0x80;
+};
+/** Every other register equals the accumulator. */
+const equalAccumulator: Tuning = (b) => {
+  if (b.random.below(2) === 0) for (let n = 1; n < 8; n += 2) b.setGpr(n, b.gpr(RAX));
+};
+
 const TUNINGS: readonly [names: RegExp, tuning: Tuning][] = [
   [/^(lar|lsl|verr|verw|arpl)$/, selectors],
   [/^i?div$/, division],
   [/^(movs|stos|lods|cmps|scas)/, repetition],
   [/^(loop|jr?e?cxz)/, counter],
   [/^xlat/, table],
+  [/^(jmp|call)$/, indirect],
+  [/^ret$/, nearReturn],
+  [/^(retf|lret)$/, farReturn],
+  [/^iret/, interruptReturn],
+  [/^popf/, flagsOnStack],
+  [/^leave/, frame],
+  [/^maskmov/, maskedStore],
+  [/^cmpxchg$/, equalAccumulator],
 ];
 
 export function tune(b: Builder, form: VectorForm): void {
-  if (form.form.operands.some(({ method }) => method === "S")) selectors(b, form);
+  const { operands } = form.form;
+  if (operands.some(({ method }) => method === "S")) selectors(b, form);
+  if (form.def.name === "pop" && operands[0]?.fixed?.kind === "seg") selectorOnStack(b, form);
   for (const [names, tuning] of TUNINGS) if (names.test(form.def.name)) tuning(b, form);
+}
+
+// ---- memory operands ----
+
+const little = (value: bigint, bytes: number): Uint8Array =>
+  Uint8Array.from({ length: bytes }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
+
+/** What the comparison compares with: half of all comparisons succeed. */
+const accumulator: Content = (b, linear, bytes) => {
+  if (b.random.below(2) === 0) return;
+  const half = Math.min(bytes, 8);
+  b.patch(linear, little(b.gpr(RAX), half));
+};
+const wideAccumulator: Content = (b, linear, bytes) => {
+  if (b.random.below(2) === 0) return;
+  b.patch(linear, little(b.gpr(RAX), bytes / 2));
+  b.patch(linear + bytes / 2, little(b.gpr(RDX), bytes / 2));
+};
+const selectorInMemory: Content = (b, linear) => b.patch(linear, little(pickSelector(b), 2));
+const farPointer: Content = (b, linear, bytes) => {
+  b.patch(linear, little(destination(b), bytes - 2));
+  b.patch(linear + bytes - 2, little(pickSelector(b), 2));
+};
+/** Mostly a valid MXCSR. Bit 17 exists on AMD only. */
+const mxcsr: Content = (b, linear) => {
+  const value = b.random.below(8) === 0 ? b.random.u32() & ~(1 << 17) : b.random.u32() & 0xffff;
+  b.patch(linear, little(BigInt(value >>> 0), 4));
+};
+const nearPointer: Content = (b, linear, bytes) => b.patch(linear, little(destination(b), bytes));
+
+/** What a memory operand holds, where noise of its kind would not do. */
+export function contentOf(name: string, form: Form): Content | null {
+  if (name === "cmpxchg") return accumulator;
+  if (name === "ldmxcsr") return mxcsr;
+  if (/^cmpxchg/.test(name)) return wideAccumulator;
+  if (form.operands.some(({ type }) => type === "p")) return farPointer;
+  if (/^(lar|lsl|verr|verw)$/.test(name) || form.operands.some(({ method }) => method === "S")) return selectorInMemory;
+  return /^(jmp|call)$/.test(name) ? nearPointer : null;
 }
