@@ -112,6 +112,7 @@ export function takeEvent(cpu: Processor): boolean {
   if (cpu.signals !== 0) latchSignals(cpu);
   let taken = false;
   while (!cpu.stopped && takeOne(cpu)) taken = true;
+  cpu.setU32(S.MID_REPEAT, 0);
   return taken;
 }
 

@@ -31,7 +31,7 @@ function flagsToPush(cpu: Processor, vector: number, kind: Kind): number {
   const flags = cpu.flags & ~RF;
   if (isAsked(kind) || kind === PRIVILEGED) return flags; // INT n itself cleared RF
   const fault = kind === HARDWARE && vector !== VECTORS.DB && vector !== VECTORS.DF && vector !== VECTORS.MC;
-  if (fault || cpu.midRepeat === cpu.retired()) return flags | RF;
+  if (fault || cpu.u32(S.MID_REPEAT) !== 0) return flags | RF;
   return resumeFlag(cpu) ? flags | RF : flags;
 }
 

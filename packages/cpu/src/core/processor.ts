@@ -2,18 +2,19 @@
  * One logical processor: its state, its memory access, and the small set of operations that helpers are written with.
  * The loops that run instructions are in executor files; what the state means is in modes.ts, segments.ts, events.ts.
  */
-import type { MemoryAccess, Rights } from "./access.ts";
-import { type Exception, Fault, VECTORS } from "./exceptions.ts";
+
 import type { LocalApic } from "../apic/local.ts";
+import type { MemoryAccess, Rights } from "./access.ts";
 import type { BlockCache } from "./blocks.ts";
 import type { Decoded } from "./decode.ts";
 import type { Evaluator } from "./evaluator.ts";
+import { type Exception, type Fault, VECTORS } from "./exceptions.ts";
 import { readFlags, writeFlags } from "./flags.ts";
-import type { PhysicalMemory } from "./physical.ts";
-import { CR0_PE, CR0_PG, EFER_LMA } from "./paging.ts";
-import { CS, S, SEG, segment } from "./state.ts";
 import type { Model } from "./model.ts";
 import { refreshModes } from "./modes.ts";
+import { CR0_PE, CR0_PG, EFER_LMA } from "./paging.ts";
+import type { PhysicalMemory } from "./physical.ts";
+import { CS, S, SEG, segment } from "./state.ts";
 import { type Unimplemented, unimplemented } from "./unimplemented.ts";
 
 /** What a processor asks of the board around it. All calls are synchronous; time is virtual. */
@@ -54,8 +55,6 @@ export class Processor {
   shadowEnd = 0;
   /** RFLAGS.RF is in force while fewer instructions are retired than this, see debug.ts. */
   resumeEnd = 0;
-  /** Retired instructions at which a repeated string instruction was left between two iterations. */
-  midRepeat = -1;
   /** The event that is being delivered, in the format of the VMCS's IDT-vectoring information, or 0; its error code. */
   vectoring = 0;
   vectoringCode = 0;
@@ -83,53 +82,97 @@ export class Processor {
   }
 
   // ---- state fields, by their addresses in S ----
-  u32(at: number): number { return this.memory.u32[at >> 2]!; }
-  setU32(at: number, value: number): void { this.memory.u32[at >> 2] = value; }
+  u32(at: number): number {
+    return this.memory.u32[at >> 2]!;
+  }
+  setU32(at: number, value: number): void {
+    this.memory.u32[at >> 2] = value;
+  }
   /** As a number: exact for canonical addresses and everything below 2^53; signed. */
-  number(at: number): number { return this.memory.i32[(at >> 2) + 1]! * 2 ** 32 + this.memory.u32[at >> 2]!; }
+  number(at: number): number {
+    return this.memory.i32[(at >> 2) + 1]! * 2 ** 32 + this.memory.u32[at >> 2]!;
+  }
   /** Writes a 64-bit field from a signed or unsigned number that is exact. */
   setNumber(at: number, value: number): void {
     this.memory.u32[at >> 2] = value >>> 0;
     this.memory.i32[(at >> 2) + 1] = Math.floor(value / 2 ** 32);
   }
-  u64(at: number): bigint { return this.memory.u64[at >> 3]!; }
-  setU64(at: number, value: bigint): void { this.memory.u64[at >> 3] = value; }
-  gpr(n: number): bigint { return this.memory.u64[(S.GPR >> 3) + n]!; }
-  setGpr(n: number, value: bigint): void { this.memory.u64[(S.GPR >> 3) + n] = value; }
-  gpr32(n: number): number { return this.memory.u32[(S.GPR >> 2) + 2 * n]!; }
+  u64(at: number): bigint {
+    return this.memory.u64[at >> 3]!;
+  }
+  setU64(at: number, value: bigint): void {
+    this.memory.u64[at >> 3] = value;
+  }
+  gpr(n: number): bigint {
+    return this.memory.u64[(S.GPR >> 3) + n]!;
+  }
+  setGpr(n: number, value: bigint): void {
+    this.memory.u64[(S.GPR >> 3) + n] = value;
+  }
+  gpr32(n: number): number {
+    return this.memory.u32[(S.GPR >> 2) + 2 * n]!;
+  }
   /** As a 32-bit register write: the upper half becomes zero. */
   setGpr32(n: number, value: number): void {
     this.memory.u32[(S.GPR >> 2) + 2 * n] = value;
     this.memory.u32[(S.GPR >> 2) + 2 * n + 1] = 0;
   }
-  get flags(): number { return readFlags(this.memory); }
-  set flags(value: number) { writeFlags(this.memory, value); }
+  get flags(): number {
+    return readFlags(this.memory);
+  }
+  set flags(value: number) {
+    writeFlags(this.memory, value);
+  }
 
   // ---- modes ----
-  get cpl(): number { return this.u32(S.CPL); }
-  get protectedMode(): boolean { return (this.u32(S.CR0) & CR0_PE) !== 0; }
-  get paging(): boolean { return (this.u32(S.CR0) & CR0_PG) !== 0; }
+  get cpl(): number {
+    return this.u32(S.CPL);
+  }
+  get protectedMode(): boolean {
+    return (this.u32(S.CR0) & CR0_PE) !== 0;
+  }
+  get paging(): boolean {
+    return (this.u32(S.CR0) & CR0_PG) !== 0;
+  }
   /** IA-32e mode (64-bit or compatibility), and 64-bit mode proper. */
-  get ia32e(): boolean { return (this.u32(S.EFER) & EFER_LMA) !== 0; }
-  get long(): boolean { return this.ia32e && (this.segmentAccess(CS) & 0x2000) !== 0; }
-  segmentAccess(n: number): number { return this.u32(segment(n) + SEG.access); }
-  selector(n: number): number { return this.u32(segment(n) + SEG.selector); }
+  get ia32e(): boolean {
+    return (this.u32(S.EFER) & EFER_LMA) !== 0;
+  }
+  get long(): boolean {
+    return this.ia32e && (this.segmentAccess(CS) & 0x2000) !== 0;
+  }
+  segmentAccess(n: number): number {
+    return this.u32(segment(n) + SEG.access);
+  }
+  selector(n: number): number {
+    return this.u32(segment(n) + SEG.selector);
+  }
   /** Recomputes every derived field; to be called after control registers, EFER, segment registers or flags changed. */
-  refresh(): void { refreshModes(this); }
+  refresh(): void {
+    refreshModes(this);
+  }
 
   // ---- time, in retired instructions ----
   /** Exact at the instruction at hand, not counting it. */
-  retired(): number { return this.retiredEnd - this.memory.i32[S.BUDGET >> 2]! - this.remaining; }
+  retired(): number {
+    return this.retiredEnd - this.memory.i32[S.BUDGET >> 2]! - this.remaining;
+  }
   /** Blocks events until the instruction after the one at hand is done; `by` is the bit of S.INTERRUPTIBILITY. */
   startShadow(by: 1 | 2): void {
     this.shadowEnd = this.retired() + 2;
     this.setU32(S.INTERRUPTIBILITY, (this.u32(S.INTERRUPTIBILITY) & ~3) | by);
   }
-  inShadow(): boolean { return this.retired() < this.shadowEnd; }
+  inShadow(): boolean {
+    return this.retired() < this.shadowEnd;
+  }
   /** Makes the loop look for events at the next block boundary. */
-  attend(): void { this.memory.i32[S.ATTENTION >> 2] = 1; }
+  attend(): void {
+    this.memory.i32[S.ATTENTION >> 2] = 1;
+  }
   /** Virtual time in nanoseconds that this processor has spent: an instruction each, what it was charged, and halts. */
-  time(): number { return this.retired() + this.charged; }
+  time(): number {
+    return this.retired() + this.charged;
+  }
   /** Adds virtual time beyond the instructions' own: cost model, halts. */
   charge(nanoseconds: number): void {
     this.charged += nanoseconds;
@@ -145,7 +188,8 @@ export class Processor {
   }
   /** NMI, INIT, SIPI or SMI from outside, at any time, whichever processor runs: `event` is a bit of S.PENDING. */
   signal(event: number, sipiVector = 0): void {
-    const init = 2, sipi = 4;
+    const init = 2,
+      sipi = 4;
     if (event === init) this.signals &= ~sipi; // what came before an INIT is lost
     if (event === sipi) this.sipiVector = sipiVector;
     this.signals |= event;
@@ -169,8 +213,12 @@ export class Processor {
     this.pendingFault.code = code;
   }
   /** Ends the run with a typed outcome before the instruction at hand: this is in the list, but not written yet. */
-  unimplemented(what: Unimplemented): never { return unimplemented(this, what); }
-  requireCpl0(): void { if (this.cpl !== 0) this.fault("GP", 0); }
+  unimplemented(what: Unimplemented): never {
+    return unimplemented(this, what);
+  }
+  requireCpl0(): void {
+    if (this.cpl !== 0) this.fault("GP", 0);
+  }
 
   // ---- memory by linear address ----
   /** Reads 1, 2, 4 or 8 bytes; faults unwind. The address is canonical (or below 4 GiB). */

@@ -56,9 +56,8 @@ function initialise(cpu: Processor): void {
   cpu.setNumber(S.DR6, DR6_FIXED);
   cpu.setNumber(S.DR7, DR7_FIXED);
   cpu.setNumber(S.RIP, 0xfff0);
-  for (const at of [S.INTERRUPTIBILITY, S.PENDING_DEBUG, S.PENDING, S.MONITOR_ARMED]) u32[at >> 2] = 0;
+  for (const at of [S.INTERRUPTIBILITY, S.PENDING_DEBUG, S.PENDING, S.MONITOR_ARMED, S.MID_REPEAT]) u32[at >> 2] = 0;
   cpu.shadowEnd = cpu.resumeEnd = cpu.vectoring = cpu.debugBits = 0;
-  cpu.midRepeat = -1;
   cpu.stepTrap = false;
   cpu.access.tlb.flushAll();
   refreshModes(cpu);

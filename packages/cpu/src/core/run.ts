@@ -1,9 +1,9 @@
 /** The loop of one processor: events at block boundaries, the block at RIP, and the evaluator as executor. */
 import type { Block, BlockCache } from "./blocks.ts";
-import type { Decoded } from "./decode.ts";
-import { deliverFault, takeEvent } from "./events.ts";
 import { debugTrapsArmed, stepWithDebug } from "./debug.ts";
+import type { Decoded } from "./decode.ts";
 import { MAX_LENGTH } from "./decode.ts";
+import { deliverFault, takeEvent } from "./events.ts";
 import { PAGE } from "./physical.ts";
 import type { Processor } from "./processor.ts";
 import { CS, S, SEG, segment } from "./state.ts";
@@ -38,7 +38,8 @@ export function run(cpu: Processor, executor: Executor, instructions: number): v
 export function step(cpu: Processor): void {
   const block = blockAt(cpu);
   if (block === null) return;
-  const { i32 } = cpu.memory, spare = i32[S.BUDGET >> 2]! - 1;
+  const { i32 } = cpu.memory,
+    spare = i32[S.BUDGET >> 2]! - 1;
   i32[S.BUDGET >> 2] = 1; // ends a repeated string instruction after one iteration
   cpu.retiredEnd -= spare;
   runInstructions(cpu, block, 1);
@@ -69,7 +70,8 @@ export function blockAt(cpu: Processor): Block | null {
   return block !== null && cpu.memory.i32[S.BUDGET >> 2]! > 0 ? block : null;
 }
 function fetch(cpu: Processor): Block | null {
-  const ip = cpu.number(S.RIP), { access, memory, blocks } = cpu;
+  const ip = cpu.number(S.RIP),
+    { access, memory, blocks } = cpu;
   cpu.ip = ip;
   cpu.remaining = 0;
   if (!cpu.long && ip > cpu.number(segment(CS) + SEG.limit)) return refuse(cpu, "GP");
@@ -77,12 +79,17 @@ function fetch(cpu: Processor): Block | null {
   if (linear >= 2 ** 47 && cpu.long) return refuse(cpu, "GP");
   const entry = access.look(EXECUTE, linear, "current");
   if (entry === 0) return fetchFault(cpu);
-  const { u32 } = memory, host = u32[(entry + ENTRY.host) >> 2]!, page = u32[(entry + ENTRY.page) >> 2]!;
-  const physical = page * PAGE + (linear & (PAGE - 1)), mode = u32[S.MODE >> 2]!;
+  const { u32 } = memory,
+    host = u32[(entry + ENTRY.host) >> 2]!,
+    page = u32[(entry + ENTRY.page) >> 2]!;
+  const physical = page * PAGE + (linear & (PAGE - 1)),
+    mode = u32[S.MODE >> 2]!;
   if (host === 0) return uncached(cpu, blocks, physical, mode);
   const block = blocks.find(physical, host, mode);
   if (block !== null) return block;
-  const nextLinear = cpu.long ? linear - (linear & (PAGE - 1)) + PAGE : (linear - (linear & (PAGE - 1)) + PAGE) % 2 ** 32;
+  const nextLinear = cpu.long
+    ? linear - (linear & (PAGE - 1)) + PAGE
+    : (linear - (linear & (PAGE - 1)) + PAGE) % 2 ** 32;
   if (nextLinear >= 2 ** 47 && cpu.long) return refuse(cpu, "GP");
   const second = access.look(EXECUTE, nextLinear, "current");
   if (second === 0) return fetchFault(cpu);
@@ -100,7 +107,9 @@ function codeLinear(cpu: Processor, ip: number): number {
 function uncached(cpu: Processor, blocks: BlockCache, physical: number, mode: number): Block {
   const bytes = new Uint8Array(MAX_LENGTH);
   for (let i = 0; i < MAX_LENGTH; i++) {
-    const at = physical + i, page = Math.floor(at / PAGE), host = page < 1 << 20 ? cpu.memory.readHost[page]! : 0;
+    const at = physical + i,
+      page = Math.floor(at / PAGE),
+      host = page < 1 << 20 ? cpu.memory.readHost[page]! : 0;
     bytes[i] = host !== 0 ? cpu.memory.u8[host + (at % PAGE)]! : cpu.memory.handler(page).read(at, 1);
   }
   return blocks.single(bytes, physical, mode);
@@ -120,14 +129,19 @@ export const beyondLimit = (cpu: Processor, block: Block): boolean =>
   !cpu.long && cpu.number(S.RIP) + block.bytes - 1 > cpu.number(segment(CS) + SEG.limit);
 
 /** Runs a whole block with the evaluator. */
-export function runBlock(cpu: Processor, block: Block): void { runInstructions(cpu, block, block.insns.length); }
+export function runBlock(cpu: Processor, block: Block): void {
+  runInstructions(cpu, block, block.insns.length);
+}
 
 /** Runs the first `count` instructions of a block with the evaluator. */
 function runInstructions(cpu: Processor, block: Block, count: number): void {
-  const { i32 } = cpu.memory, start = cpu.number(S.RIP);
+  const { i32 } = cpu.memory,
+    start = cpu.number(S.RIP);
   i32[S.BUDGET >> 2] -= count;
   for (let i = 0; i < count; i++) {
-    const insn = block.insns[i]!, ip = wrap(cpu, start + block.offsets[i]!), next = wrap(cpu, ip + insn.length);
+    const insn = block.insns[i]!,
+      ip = wrap(cpu, start + block.offsets[i]!),
+      next = wrap(cpu, ip + insn.length);
     cpu.remaining = count - i;
     if (!runOne(cpu, insn, ip, next)) return;
     if (cpu.jumped) return;
@@ -176,7 +190,8 @@ export function faulted(cpu: Processor, ip: number): void {
  * iterations at the same counts in every executor.
  */
 function repeat(cpu: Processor, insn: Decoded, ip: number, next: number): void {
-  const { i32 } = cpu.memory, mask = insn.addressSize === 64 ? ~0n : insn.addressSize === 32 ? 0xffffffffn : 0xffffn;
+  const { i32 } = cpu.memory,
+    mask = insn.addressSize === 64 ? ~0n : insn.addressSize === 32 ? 0xffffffffn : 0xffffn;
   cpu.jumped = false;
   cpu.setBounds(insn, ip, next);
   for (;;) {
@@ -189,6 +204,7 @@ function repeat(cpu: Processor, insn: Decoded, ip: number, next: number): void {
     if (!left || !goesOn) return;
     if (i32[S.BUDGET >> 2]! <= 0 || i32[S.ATTENTION >> 2] !== 0) {
       cpu.jumpTo(ip);
+      cpu.setU32(S.MID_REPEAT, 1);
       return;
     }
     i32[S.BUDGET >> 2]! -= 1;

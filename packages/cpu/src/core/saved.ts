@@ -1,7 +1,21 @@
 /** The saved state of one processor: every architectural field by name, and what else decides how it goes on. */
-import { bytes, clockState, flag, i32, list, nullable, real, record, type Shape, type StateOf, text, u32 } from "@castaway/kit";
+import {
+  bytes,
+  clockState,
+  flag,
+  i32,
+  list,
+  nullable,
+  real,
+  record,
+  type Shape,
+  type StateOf,
+  text,
+  u32,
+} from "@castaway/kit";
 import { localApicState } from "../apic/local.ts";
 import { followApicBase } from "./apic-base.ts";
+import { armBreakpoints } from "./debug.ts";
 import { readFlags, writeFlags } from "./flags.ts";
 import type { Processor } from "./processor.ts";
 import { S, STATE_TABLE, WINDOW } from "./state.ts";
@@ -22,7 +36,6 @@ export const processorState = record({
   charged: real,
   shadowEnd: real,
   resumeEnd: real,
-  midRepeat: real,
   vectoring: real,
   vectoringCode: real,
   stepTrap: flag,
@@ -41,14 +54,39 @@ export function saveProcessor(cpu: Processor): ProcessorState {
   const { retiredEnd: _, ...rest } = pick(cpu);
   return {
     ...rest,
-    registers: Object.fromEntries(architectural.map((f) => [f.name, u8.slice(WINDOW + f.offset, WINDOW + f.offset + f.bytes)])),
+    registers: Object.fromEntries(
+      architectural.map((f) => [f.name, u8.slice(WINDOW + f.offset, WINDOW + f.offset + f.bytes)]),
+    ),
     tlb: cpu.access.tlb.save(),
     apic: cpu.apic?.save() ?? null,
     retired: cpu.retired(),
   };
 }
-const pick = ({ retiredEnd, charged, shadowEnd, resumeEnd, midRepeat, vectoring, vectoringCode, stepTrap, debugBits, signals, sipiVector, stopped }: Processor) =>
-  ({ retiredEnd, charged, shadowEnd, resumeEnd, midRepeat, vectoring, vectoringCode, stepTrap, debugBits, signals, sipiVector, stopped });
+const pick = ({
+  retiredEnd,
+  charged,
+  shadowEnd,
+  resumeEnd,
+  vectoring,
+  vectoringCode,
+  stepTrap,
+  debugBits,
+  signals,
+  sipiVector,
+  stopped,
+}: Processor) => ({
+  retiredEnd,
+  charged,
+  shadowEnd,
+  resumeEnd,
+  vectoring,
+  vectoringCode,
+  stepTrap,
+  debugBits,
+  signals,
+  sipiVector,
+  stopped,
+});
 
 /** Into the window; derived fields are recomputed. */
 export function restoreProcessor(cpu: Processor, saved: ProcessorState): void {
@@ -62,6 +100,7 @@ export function restoreProcessor(cpu: Processor, saved: ProcessorState): void {
   cpu.retiredEnd = retired;
   cpu.access.tlb.restore(entries as ReturnType<typeof cpu.access.tlb.save>);
   cpu.refresh();
+  armBreakpoints(cpu);
   followApicBase(cpu);
   if (apic !== null) cpu.apic?.restore(apic);
 }
