@@ -2,14 +2,13 @@
  * The processors of one machine, as a library user sees them: a memory, up to 16 logical processors that share it, port
  * and device handlers, and virtual time. No device is needed to run a program in bytes.
  */
-import { Clock, ConfigError, decodeState, Digest, encodeState, parseSize, StateError } from "@castaway/kit";
+import { Clock, ConfigError, Digest, decodeState, encodeState, parseSize, StateError } from "@castaway/kit";
 import Long from "long";
 import { attachApic } from "./apic/attach.ts";
 import { ApicBus } from "./apic/bus.ts";
-import { followApicBase } from "./core/apic-base.ts";
 import { MemoryAccess } from "./core/access.ts";
+import { followApicBase } from "./core/apic-base.ts";
 import { BlockCache } from "./core/blocks.ts";
-import { type Costs, DEFAULT_COSTS } from "./costs.ts";
 import { Decoder } from "./core/decode.ts";
 import { Evaluator } from "./core/evaluator.ts";
 import { Fault } from "./core/exceptions.ts";
@@ -19,11 +18,12 @@ import { OpcodeMap } from "./core/opcodes.ts";
 import { LAYOUT, MAX_CPUS, type MmioHandler, PAGE, PhysicalMemory } from "./core/physical.ts";
 import { Processor } from "./core/processor.ts";
 import { resetProcessor } from "./core/reset.ts";
-import { evaluatorExecutor, type Executor, run, step } from "./core/run.ts";
+import { type Executor, evaluatorExecutor, run, step } from "./core/run.ts";
 import { cpuState, restoreProcessor, saveProcessor } from "./core/saved.ts";
 import { fieldNamed, GPR_NAMES, S, STATE_TABLE, WINDOW, WINDOW_BYTES } from "./core/state.ts";
-import { enterFlatMode, type FlatMode } from "./flat.ts";
+import { type Costs, DEFAULT_COSTS } from "./costs.ts";
 import { Interpreter } from "./emit/interpreter.ts";
+import { enterFlatMode, type FlatMode } from "./flat.ts";
 import { definitions } from "./isa/index.ts";
 
 /** Port I/O of the machine. `bytes` is 1, 2 or 4; values are unsigned. */
@@ -69,7 +69,11 @@ export type StopReason =
   | "unimplemented"
   /** `stop()` was called. */
   | "stopped";
-export interface Stop { readonly reason: StopReason; readonly detail: string; readonly instructions: number }
+export interface Stop {
+  readonly reason: StopReason;
+  readonly detail: string;
+  readonly instructions: number;
+}
 
 /** Raised whenever the shape of the saved state changes. */
 const STATE_VERSION = 1;
@@ -100,23 +104,31 @@ export class Cpu {
   constructor(options: CpuOptions = {}) {
     const { cpus = 1, quantum = 20_000 } = options;
     if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) throw new ConfigError("cpus", cpus, `1 to ${MAX_CPUS}`);
-    if (!Number.isInteger(quantum) || quantum < 1000 || quantum > 1_000_000) throw new ConfigError("quantum", quantum, "1000 to 1000000 nanoseconds");
+    if (!Number.isInteger(quantum) || quantum < 1000 || quantum > 1_000_000)
+      throw new ConfigError("quantum", quantum, "1000 to 1000000 nanoseconds");
     this.model = modelNamed(options.model ?? "westmere");
     this.physical = new PhysicalMemory(parseSize(options.memory ?? "16MiB", "memory"), options.extraBytes ?? 0);
     this.clock = options.clock ?? new Clock();
     this.#quantum = quantum;
     this.#seed = options.seed ?? 1;
-    if (!Number.isInteger(this.#seed) || this.#seed < 0 || this.#seed > 2 ** 32) throw new ConfigError("seed", options.seed, "0 to 4294967296");
+    if (!Number.isInteger(this.#seed) || this.#seed < 0 || this.#seed > 2 ** 32)
+      throw new ConfigError("seed", options.seed, "0 to 4294967296");
     const { features } = this.model;
-    this.blocks = new BlockCache(this.physical, new Decoder(opcodeMap, (form) => form.feature === undefined || features.has(form.feature)));
+    this.blocks = new BlockCache(
+      this.physical,
+      new Decoder(opcodeMap, (form) => form.feature === undefined || features.has(form.feature)),
+    );
     this.processors = Array.from({ length: cpus }, (_, id) => this.#processor(id, options));
-    this.blocks.onCodePage = (page) => { for (const p of this.processors) p.access.tlb.markCode(page); };
+    this.blocks.onCodePage = (page) => {
+      for (const p of this.processors) p.access.tlb.markCode(page);
+    };
     this.#executor = executorNamed(options.executor ?? "interpreter", this.physical, this.blocks);
     this.reset();
   }
 
   #processor(id: number, options: CpuOptions): Processor {
-    const costs = { ...DEFAULT_COSTS, ...options.costs }, ports = options.ports;
+    const costs = { ...DEFAULT_COSTS, ...options.costs },
+      ports = options.ports;
     const access = new MemoryAccess(this.physical, id, new Fault());
     const cpu: Processor = new Processor(id, this.physical, access, this.model, {
       portRead: (port, bytes) => {
@@ -139,7 +151,10 @@ export class Cpu {
     cpu.processors = options.cpus ?? 1;
     attachApic(cpu, this.clock, this.apicBus, options.acknowledge);
     access.onWalk = (steps) => cpu.charge(steps * costs.walkStep);
-    access.onDevice = () => { cpu.charge(costs.device); this.#synchronize(cpu); };
+    access.onDevice = () => {
+      cpu.charge(costs.device);
+      this.#synchronize(cpu);
+    };
     access.afterDevice = () => this.#timersMayHaveChanged(cpu);
     return cpu;
   }
@@ -171,7 +186,9 @@ export class Cpu {
   }
 
   /** Each processor draws from a sequence of its own. */
-  #seedRandom(cpu: Processor): void { cpu.setNumber(S.RANDOM, this.#seed * 64 + cpu.id + 1); }
+  #seedRandom(cpu: Processor): void {
+    cpu.setNumber(S.RANDOM, this.#seed * 64 + cpu.id + 1);
+  }
 
   // ---- running ----
 
@@ -181,7 +198,9 @@ export class Cpu {
    * changes nothing in what the guest does.
    */
   run(limits: { instructions?: number; nanoseconds?: number } = {}): Stop {
-    const start = this.retired, end = this.now + (limits.nanoseconds ?? Number.POSITIVE_INFINITY), wanted = limits.instructions ?? Number.POSITIVE_INFINITY;
+    const start = this.retired,
+      end = this.now + (limits.nanoseconds ?? Number.POSITIVE_INFINITY),
+      wanted = limits.instructions ?? Number.POSITIVE_INFINITY;
     const stop = (reason: StopReason, detail = ""): Stop => ({ reason, detail, instructions: this.retired - start });
     this.#stop = false;
     for (;;) {
@@ -195,7 +214,9 @@ export class Cpu {
     }
   }
   /** Ends `run` at the next slice; for device callbacks. */
-  stop(): void { this.#stop = true; }
+  stop(): void {
+    this.#stop = true;
+  }
   /** Virtual time that every processor has reached, in nanoseconds. */
   get now(): number {
     const running = this.processors.filter((cpu) => !this.#halted(cpu)).map((cpu) => this.#timeOf(cpu));
@@ -208,8 +229,13 @@ export class Cpu {
    */
   #round(instructions: number, end: number): void {
     this.clock.fire();
-    const begin = this.clock.now, { processors } = this, first = this.retired;
-    this.#sliceEnd = Math.min((Math.floor(begin / this.#quantum) + 1) * this.#quantum, Math.max(begin, this.clock.nextDue));
+    const begin = this.clock.now,
+      { processors } = this,
+      first = this.retired;
+    this.#sliceEnd = Math.min(
+      (Math.floor(begin / this.#quantum) + 1) * this.#quantum,
+      Math.max(begin, this.clock.nextDue),
+    );
     for (const cpu of processors) {
       this.#activate(cpu.id);
       if (cpu.time() < begin) cpu.charge(begin - cpu.time()); // it was halted
@@ -217,24 +243,36 @@ export class Cpu {
       if (budget > 0) run(cpu, this.#executor, budget);
       if (this.clock.now !== begin) this.clock.restore({ ...this.clock.save(), now: begin });
     }
-    if (this.#idle()) { // time jumps to the next timer
+    if (this.#idle()) {
+      // time jumps to the next timer
       const next = Math.min(end, this.clock.nextDue);
       if (next !== Number.POSITIVE_INFINITY) this.clock.advanceTo(Math.max(begin, next));
-    } else if (processors.every((cpu) => this.#halted(cpu) || this.#timeOf(cpu) >= this.#sliceEnd)) this.clock.advanceTo(this.#sliceEnd);
+    } else if (processors.every((cpu) => this.#halted(cpu) || this.#timeOf(cpu) >= this.#sliceEnd))
+      this.clock.advanceTo(this.#sliceEnd);
   }
-  #timeOf(cpu: Processor): number { return this.#retiredBy(cpu) + cpu.charged; }
-  #idle(): boolean { return this.processors.every((cpu) => this.#halted(cpu)); }
-  #halted(cpu: Processor): boolean { return this.state("activity", cpu.id) !== 0; }
+  #timeOf(cpu: Processor): number {
+    return this.#retiredBy(cpu) + cpu.charged;
+  }
+  #idle(): boolean {
+    return this.processors.every((cpu) => this.#halted(cpu));
+  }
+  #halted(cpu: Processor): boolean {
+    return this.state("activity", cpu.id) !== 0;
+  }
 
   /** Runs one instruction of one processor (one iteration, if it repeats), with the evaluator. */
   step(cpu = 0): void {
-    const p = this.#activate(cpu), before = p.retired(), ip = p.number(S.RIP);
+    const p = this.#activate(cpu),
+      before = p.retired(),
+      ip = p.number(S.RIP);
     // The charge for a page walk may use up a budget of one before anything ran; the next try finds the TLB filled.
     for (let tries = 0; tries < 4 && p.retired() === before && p.number(S.RIP) === ip; tries++) run(p, STEPPER, 1);
   }
 
   /** Instructions retired since the machine was built, all processors together. */
-  get retired(): number { return this.processors.reduce((sum, cpu) => sum + this.#retiredBy(cpu), 0); }
+  get retired(): number {
+    return this.processors.reduce((sum, cpu) => sum + this.#retiredBy(cpu), 0);
+  }
   #retiredBy(cpu: Processor): number {
     if (cpu.id === this.#active) return cpu.retired();
     return cpu.retiredEnd - this.physical.i32[(this.#saveArea(cpu.id) + S.BUDGET - WINDOW) >> 2]!;
@@ -242,7 +280,9 @@ export class Cpu {
 
   // ---- registers ----
 
-  #saveArea(id: number): number { return LAYOUT.saveAreas + id * WINDOW_BYTES; }
+  #saveArea(id: number): number {
+    return LAYOUT.saveAreas + id * WINDOW_BYTES;
+  }
   /** Brings a processor's registers into the window. */
   #activate(id: number): Processor {
     if (id !== this.#active) {
@@ -253,31 +293,38 @@ export class Cpu {
     }
     return this.processors[id]!;
   }
-  #address(at: number, id: number): number { return id === this.#active ? at : at - WINDOW + this.#saveArea(id); }
+  #address(at: number, id: number): number {
+    return id === this.#active ? at : at - WINDOW + this.#saveArea(id);
+  }
   /** A state field of at most 4 bytes as a number; see STATE_TABLE for the names. */
   state(name: string, cpu = 0): number {
-    const field = this.#field(name), at = this.#address(WINDOW + field.offset, cpu);
+    const field = this.#field(name),
+      at = this.#address(WINDOW + field.offset, cpu);
     return field.bytes === 2 ? this.physical.u16[at >> 1]! : this.physical.u32[at >> 2]!;
   }
   #field(name: string) {
     const field = fieldNamed(name);
-    if (field === undefined) throw new ConfigError("register", name, "a name of the state table, like RAX, RIP, RFLAGS, CR0, CS.base, XCR0");
+    if (field === undefined)
+      throw new ConfigError("register", name, "a name of the state table, like RAX, RIP, RFLAGS, CR0, CS.base, XCR0");
     return field;
   }
   /** A register by its name in the state table (`RAX`, `RIP`, `RFLAGS`, `CS.base`, ..), as an unsigned 64-bit value. */
   get(name: string, cpu = 0): Long {
     const p = this.#activate(cpu);
     if (name === "RFLAGS") return Long.fromNumber(readFlags(this.physical), true);
-    const field = this.#field(name), at = WINDOW + field.offset;
+    const field = this.#field(name),
+      at = WINDOW + field.offset;
     if (field.bytes < 8) return Long.fromNumber(this.state(name, cpu), true);
     return Long.fromBits(p.u32(at), p.u32(at + 4), true);
   }
   /** Sets a register; what follows from it (modes, windows, TLB contexts) is recomputed. */
   set(name: string, value: Long | number, cpu = 0): void {
-    const p = this.#activate(cpu), v = Long.isLong(value) ? value : Long.fromNumber(value);
+    const p = this.#activate(cpu),
+      v = Long.isLong(value) ? value : Long.fromNumber(value);
     if (name === "RFLAGS") writeFlags(this.physical, v.low);
     else {
-      const field = this.#field(name), at = WINDOW + field.offset;
+      const field = this.#field(name),
+        at = WINDOW + field.offset;
       if (field.bytes === 2) this.physical.u16[at >> 1] = v.low;
       else p.setU32(at, v.low);
       if (field.bytes >= 8) p.setU32(at + 4, v.high);
@@ -289,7 +336,8 @@ export class Cpu {
   }
   /** The bytes of a register wider than 8 bytes (`R0`..`R7`, `YMM0`..`YMM15`), a copy. */
   bytes(name: string, cpu = 0): Uint8Array {
-    const field = this.#field(name), at = this.#address(WINDOW + field.offset, cpu);
+    const field = this.#field(name),
+      at = this.#address(WINDOW + field.offset, cpu);
     return this.physical.u8.slice(at, at + field.bytes);
   }
   setBytes(name: string, value: Uint8Array, cpu = 0): void {
@@ -309,7 +357,9 @@ export class Cpu {
   // ---- memory ----
 
   /** Writes guest RAM by physical address, as a bus master would. */
-  write(address: number, bytes: Uint8Array | readonly number[]): void { this.physical.dmaWrite(address, Uint8Array.from(bytes)); }
+  write(address: number, bytes: Uint8Array | readonly number[]): void {
+    this.physical.dmaWrite(address, Uint8Array.from(bytes));
+  }
   read(address: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
     this.physical.dmaRead(address, bytes);
@@ -329,17 +379,30 @@ export class Cpu {
   /** The whole state as bytes, between two runs: restore it into a machine of the same options, whatever its executor. */
   save(): Uint8Array {
     const processors = this.processors.map((cpu) => saveProcessor(this.#activate(cpu.id)));
-    return encodeState("castaway processors", STATE_VERSION, { model: this.model.name, clock: this.clock.save(), processors, ram: this.physical.ram });
+    return encodeState("castaway processors", STATE_VERSION, {
+      model: this.model.name,
+      clock: this.clock.save(),
+      processors,
+      ram: this.physical.ram,
+    });
   }
   /** @throws {StateError} if the bytes are damaged, or are of another version, model, memory size or number of processors. */
   restore(bytes: Uint8Array): void {
     const saved = decodeState("castaway processors", STATE_VERSION, cpuState, bytes);
-    if (saved.model !== this.model.name) throw new StateError("model", `it is of a ${saved.model}, this is a ${this.model.name}`);
-    if (saved.ram.length !== this.physical.ramBytes) throw new StateError("ram", `it holds ${saved.ram.length} bytes, this machine has ${this.physical.ramBytes}`);
-    if (saved.processors.length !== this.processors.length) throw new StateError("processors", `it is of ${saved.processors.length}, this machine has ${this.processors.length}`);
+    if (saved.model !== this.model.name)
+      throw new StateError("model", `it is of a ${saved.model}, this is a ${this.model.name}`);
+    if (saved.ram.length !== this.physical.ramBytes)
+      throw new StateError("ram", `it holds ${saved.ram.length} bytes, this machine has ${this.physical.ramBytes}`);
+    if (saved.processors.length !== this.processors.length)
+      throw new StateError(
+        "processors",
+        `it is of ${saved.processors.length}, this machine has ${this.processors.length}`,
+      );
     this.blocks.clear();
     this.physical.ram.set(saved.ram);
-    saved.processors.forEach((state, id) => { restoreProcessor(this.#activate(id), state); });
+    saved.processors.forEach((state, id) => {
+      restoreProcessor(this.#activate(id), state);
+    });
     this.clock.restore(saved.clock);
   }
 
@@ -357,7 +420,9 @@ export class Cpu {
         if (field.name === "RFLAGS") digest.word(flags);
         else digest.update(this.physical.u8.subarray(WINDOW + field.offset, WINDOW + field.offset + field.bytes));
       }
-      digest.text(JSON.stringify([cpu.access.tlb.save(), cpu.apic?.save()])).text(`${cpu.retired()} ${cpu.charged} ${cpu.inShadow()}`);
+      digest
+        .text(JSON.stringify([cpu.access.tlb.save(), cpu.apic?.save()]))
+        .text(`${cpu.retired()} ${cpu.charged} ${cpu.inShadow()}`);
     }
     digest.text(String(this.clock.now));
     if (options.ram !== false) digest.update(this.physical.ram);

@@ -1,5 +1,16 @@
 /** Flat modes to start programs in, without a boot loader. */
-import { CR0_NE, CR0_PE, CR0_PG, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_PAE, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE } from "./core/paging.ts";
+import {
+  CR0_NE,
+  CR0_PE,
+  CR0_PG,
+  CR4_OSFXSR,
+  CR4_OSXMMEXCPT,
+  CR4_PAE,
+  EFER_LMA,
+  EFER_LME,
+  EFER_NXE,
+  EFER_SCE,
+} from "./core/paging.ts";
 import type { Processor } from "./core/processor.ts";
 import { CS, S, SEG, segment } from "./core/state.ts";
 
@@ -14,7 +25,9 @@ const ATTRIBUTES: Record<FlatMode, { code: number; data: number; limit: number }
 
 /** Selectors are 8 for CS and 16 for the others (0 in real mode); their descriptors need not exist. */
 export function enterFlatMode(cpu: Processor, mode: FlatMode): void {
-  const { code, data, limit } = ATTRIBUTES[mode], real = mode === "real", long = mode === "long";
+  const { code, data, limit } = ATTRIBUTES[mode],
+    real = mode === "real",
+    long = mode === "long";
   for (let n = 0; n < 6; n++) {
     const at = segment(n);
     cpu.setU32(at + SEG.selector, real ? 0 : n === CS ? 8 : 16);
@@ -38,7 +51,8 @@ export function enterFlatMode(cpu: Processor, mode: FlatMode): void {
 
 /** A PML4 with one entry and a page of four 1-GiB pages, user-accessible and writable. */
 function identityTables(cpu: Processor): { physical: number; tables: () => void } {
-  const physical = cpu.memory.ramBytes - 0x2000, { memory } = cpu;
+  const physical = cpu.memory.ramBytes - 0x2000,
+    { memory } = cpu;
   return {
     physical,
     tables: () => {

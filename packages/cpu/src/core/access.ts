@@ -4,12 +4,24 @@
  *
  * Faults are values here: `false` means that `fault` holds a page fault and nothing was accessed.
  */
-import { Fault, VECTORS } from "./exceptions.ts";
-import { type MmioHandler, PAGE, type PhysicalMemory } from "./physical.ts";
-import { CR4_SMAP, CR4_SMEP, CR0_WP, Walker, type Request } from "./paging.ts";
-import { S } from "./state.ts";
+import { type Fault, VECTORS } from "./exceptions.ts";
 import { AC } from "./flags.ts";
-import { contextOf, ENTRY, EXECUTE, READ, SMAP_CHECKED, SMEP_CHECKED, type Access, Tlb, USER, WRITE, WRITE_PROTECT } from "./tlb.ts";
+import { CR0_WP, CR4_SMAP, CR4_SMEP, type Request, Walker } from "./paging.ts";
+import { type MmioHandler, PAGE, type PhysicalMemory } from "./physical.ts";
+import { S } from "./state.ts";
+import {
+  type Access,
+  contextOf,
+  ENTRY,
+  EXECUTE,
+  READ,
+  SMAP_CHECKED,
+  SMEP_CHECKED,
+  Tlb,
+  USER,
+  WRITE,
+  WRITE_PROTECT,
+} from "./tlb.ts";
 
 /** With whose rights an access is made: the current privilege level's, or the supervisor's (descriptor tables, TSS). */
 export type Rights = "current" | "supervisor";
@@ -49,7 +61,9 @@ export class MemoryAccess {
 
   /** Context of accesses with these rights, see tlb.ts. */
   context(access: Access, rights: Rights): number {
-    const { u32 } = this.memory, user = rights === "current" && u32[S.CPL >> 2] === 3 ? USER : 0, cr4 = u32[S.CR4 >> 2]!;
+    const { u32 } = this.memory,
+      user = rights === "current" && u32[S.CPL >> 2] === 3 ? USER : 0,
+      cr4 = u32[S.CR4 >> 2]!;
     if (access === EXECUTE) return contextOf(this.tlb.group, user | (cr4 & CR4_SMEP ? SMEP_CHECKED : 0));
     const wp = u32[S.CR0 >> 2]! & CR0_WP ? WRITE_PROTECT : 0;
     const override = rights === "current" && (u32[S.FLAGS >> 2]! & AC) !== 0;
@@ -58,7 +72,9 @@ export class MemoryAccess {
 
   /** Address of the TLB entry for a page, filled if need be; 0 after a fault. */
   look(access: Access, linear: number, rights: Rights): number {
-    const { tlb } = this, context = this.context(access, rights), entry = tlb.entry(access, linear);
+    const { tlb } = this,
+      context = this.context(access, rights),
+      entry = tlb.entry(access, linear);
     if (tlb.hit(entry, linear, context) || tlb.adopt(entry, linear, context)) return entry;
     const r = this.#request;
     r.access = access;
@@ -88,14 +104,20 @@ export class MemoryAccess {
   /** Reads 1 to 16 bytes to address `into` of the WebAssembly memory (zero-extended to 8, or to 16 if more than 8). */
   load(linear: number, bytes: number, into: number, rights: Rights = "current"): boolean {
     if (rights === "current" && this.#misaligned(linear, bytes)) return false;
-    const inPage = PAGE - (linear & (PAGE - 1)), first = this.look(READ, linear, rights);
+    const inPage = PAGE - (linear & (PAGE - 1)),
+      first = this.look(READ, linear, rights);
     if (first === 0) return false;
     let second = 0;
     if (bytes > inPage && (second = this.look(READ, this.#nextPage(linear), rights)) === 0) return false;
     const { u8, i32 } = this.memory;
-    i32[into >> 2] = 0; i32[(into >> 2) + 1] = 0;
-    if (bytes > 8) { i32[(into >> 2) + 2] = 0; i32[(into >> 2) + 3] = 0; }
-    const n = Math.min(bytes, inPage), offset = linear & (PAGE - 1);
+    i32[into >> 2] = 0;
+    i32[(into >> 2) + 1] = 0;
+    if (bytes > 8) {
+      i32[(into >> 2) + 2] = 0;
+      i32[(into >> 2) + 3] = 0;
+    }
+    const n = Math.min(bytes, inPage),
+      offset = linear & (PAGE - 1);
     this.#loadPage(first, offset, n, into, u8);
     if (second !== 0) this.#loadPage(second, 0, bytes - n, into + n, u8);
     if (this.watch !== null && rights === "current") this.watch(linear, bytes, false);
@@ -104,22 +126,31 @@ export class MemoryAccess {
   /** The read of a read-modify-write: faults as the write will, and fills only write entries. */
   loadForWrite(linear: number, bytes: number, into: number): boolean {
     if (!this.probeWrite(linear, bytes)) return false;
-    const { memory, tlb } = this, inPage = PAGE - (linear & (PAGE - 1)), n = Math.min(bytes, inPage);
-    memory.i32[into >> 2] = 0; memory.i32[(into >> 2) + 1] = 0;
-    if (bytes > 8) { memory.i32[(into >> 2) + 2] = 0; memory.i32[(into >> 2) + 3] = 0; }
+    const { memory, tlb } = this,
+      inPage = PAGE - (linear & (PAGE - 1)),
+      n = Math.min(bytes, inPage);
+    memory.i32[into >> 2] = 0;
+    memory.i32[(into >> 2) + 1] = 0;
+    if (bytes > 8) {
+      memory.i32[(into >> 2) + 2] = 0;
+      memory.i32[(into >> 2) + 3] = 0;
+    }
     this.#loadPhysical(tlb.entry(WRITE, linear), linear & (PAGE - 1), n, into);
     if (n < bytes) this.#loadPhysical(tlb.entry(WRITE, this.#nextPage(linear)), 0, bytes - n, into + n);
     return true;
   }
   /** Through a write entry, but from where reads of that page go. */
   #loadPhysical(entry: number, offset: number, bytes: number, into: number): void {
-    const page = this.memory.u32[(entry + ENTRY.page) >> 2]!, host = page < 1 << 20 && page !== this.tlb.localPage ? this.memory.readHost[page]! : 0;
+    const page = this.memory.u32[(entry + ENTRY.page) >> 2]!,
+      host = page < 1 << 20 && page !== this.tlb.localPage ? this.memory.readHost[page]! : 0;
     if (host === 0) this.#loadDevice(entry, offset, bytes, into);
     else this.memory.u8.copyWithin(into, host + offset, host + offset + bytes);
   }
   #nextPage(linear: number): number {
     const next = linear - (linear & (PAGE - 1)) + PAGE;
-    return this.memory.u32[S.LINEAR_MASK >> 2] === 0xffffffff && this.memory.u32[(S.LINEAR_MASK >> 2) + 1] === 0 ? next % 2 ** 32 : next;
+    return this.memory.u32[S.LINEAR_MASK >> 2] === 0xffffffff && this.memory.u32[(S.LINEAR_MASK >> 2) + 1] === 0
+      ? next % 2 ** 32
+      : next;
   }
   #loadPage(entry: number, offset: number, bytes: number, into: number, u8: Uint8Array): void {
     const host = this.memory.u32[(entry + ENTRY.host) >> 2]!;
@@ -137,32 +168,44 @@ export class MemoryAccess {
   /** Writes 1 to 16 bytes from address `from` of the WebAssembly memory. */
   store(linear: number, bytes: number, from: number, rights: Rights = "current"): boolean {
     if (rights === "current" && this.#misaligned(linear, bytes)) return false;
-    const inPage = PAGE - (linear & (PAGE - 1)), first = this.look(WRITE, linear, rights);
+    const inPage = PAGE - (linear & (PAGE - 1)),
+      first = this.look(WRITE, linear, rights);
     if (first === 0) return false;
     let second = 0;
     if (bytes > inPage && (second = this.look(WRITE, this.#nextPage(linear), rights)) === 0) return false;
-    const n = Math.min(bytes, inPage), offset = linear & (PAGE - 1);
+    const n = Math.min(bytes, inPage),
+      offset = linear & (PAGE - 1);
     this.#storePage(first, offset, n, from);
     if (second !== 0) this.#storePage(second, 0, bytes - n, from + n);
     if (this.watch !== null && rights === "current") this.watch(linear, bytes, true);
     return true;
   }
   #storePage(entry: number, offset: number, bytes: number, from: number): void {
-    const { u8, u32, codePages } = this.memory, host = u32[(entry + ENTRY.host) >> 2]!, page = u32[(entry + ENTRY.page) >> 2]!;
+    const { u8, u32, codePages } = this.memory,
+      host = u32[(entry + ENTRY.host) >> 2]!,
+      page = u32[(entry + ENTRY.page) >> 2]!;
     if (host !== 0) {
       u8.copyWithin(host + offset, from, from + bytes);
       if (codePages[page]) this.memory.onCodeWrite(page * PAGE + offset, bytes);
-    } else this.#device(entry, offset, bytes, (handler, address, n, done) => {
-      let value = 0;
-      for (let i = 0; i < n; i++) value |= u8[from + done + i]! << (8 * i);
-      handler.write(address, n, value >>> 0);
-    });
+    } else
+      this.#device(entry, offset, bytes, (handler, address, n, done) => {
+        let value = 0;
+        for (let i = 0; i < n; i++) value |= u8[from + done + i]! << (8 * i);
+        handler.write(address, n, value >>> 0);
+      });
   }
   /** Cuts a device access into aligned pieces of 4, 2 and 1 bytes. */
-  #device(entry: number, offset: number, bytes: number, piece: (handler: ReturnType<PhysicalMemory["handler"]>, address: number, n: number, done: number) => void): void {
-    const page = this.memory.u32[(entry + ENTRY.page) >> 2]!, handler = page === this.tlb.localPage ? this.#local! : this.memory.handler(page);
-    for (let done = 0; done < bytes;) {
-      const at = offset + done, left = bytes - done;
+  #device(
+    entry: number,
+    offset: number,
+    bytes: number,
+    piece: (handler: ReturnType<PhysicalMemory["handler"]>, address: number, n: number, done: number) => void,
+  ): void {
+    const page = this.memory.u32[(entry + ENTRY.page) >> 2]!,
+      handler = page === this.tlb.localPage ? this.#local! : this.memory.handler(page);
+    for (let done = 0; done < bytes; ) {
+      const at = offset + done,
+        left = bytes - done;
       const n = at % 4 === 0 && left >= 4 ? 4 : at % 2 === 0 && left >= 2 ? 2 : 1;
       this.onDevice();
       piece(handler, page * PAGE + at, n, done);

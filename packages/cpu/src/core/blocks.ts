@@ -6,8 +6,8 @@
  * instruction that follows an interrupt shadow's start, at the page's end, and after MAX_INSTRUCTIONS.
  */
 import { type CodeMode, type Decoded, type Decoder, MAX_LENGTH } from "./decode.ts";
-import { PAGE, type PhysicalMemory } from "./physical.ts";
 import { MODE_REAL } from "./modes.ts";
+import { PAGE, type PhysicalMemory } from "./physical.ts";
 
 export const MAX_INSTRUCTIONS = 64;
 
@@ -28,7 +28,10 @@ export interface Block {
 }
 
 /** The modes of code by the low bits of S.MODE. */
-const MODES: readonly CodeMode[] = [0, 1, 2, 3, 4, 5, 6].map((m) => ({ bits: ([16, 32, 64, 64] as const)[m & 3]!, real: (m & MODE_REAL) !== 0 }));
+const MODES: readonly CodeMode[] = [0, 1, 2, 3, 4, 5, 6].map((m) => ({
+  bits: ([16, 32, 64, 64] as const)[m & 3]!,
+  real: (m & MODE_REAL) !== 0,
+}));
 
 export class BlockCache {
   readonly memory: PhysicalMemory;
@@ -50,7 +53,8 @@ export class BlockCache {
 
   /** The block at a physical address whose page has this host address, or null if its first instruction crosses the page. */
   find(physical: number, host: number, mode: number): Block | null {
-    const key = physical * 8 + mode, known = this.#blocks.get(key);
+    const key = physical * 8 + mode,
+      known = this.#blocks.get(key);
     if (known) return known;
     const block = this.#build(physical, host, mode);
     if (block !== null) {
@@ -60,16 +64,20 @@ export class BlockCache {
     return block;
   }
   #build(physical: number, host: number, mode: number): Block | null {
-    const start = host + (physical % PAGE), end = host + PAGE, codeMode = MODES[mode]!;
-    const insns: Decoded[] = [], offsets: number[] = [];
-    let at = start, last = MAX_INSTRUCTIONS;
+    const start = host + (physical % PAGE),
+      end = host + PAGE,
+      codeMode = MODES[mode]!;
+    const insns: Decoded[] = [],
+      offsets: number[] = [];
+    let at = start,
+      last = MAX_INSTRUCTIONS;
     while (at < end && insns.length < last) {
       const insn = this.#decoder.decode(this.memory.u8, at, end, codeMode);
       if (insn === null) break;
       insns.push(insn);
       offsets.push(at - start);
       at += insn.length;
-      if (insn.def.endsBlock || insn.def.repeat !== undefined && insn.repeat !== "none") break;
+      if (insn.def.endsBlock || (insn.def.repeat !== undefined && insn.repeat !== "none")) break;
       if (insn.def.shadow && last === MAX_INSTRUCTIONS) last = insns.length + 1;
     }
     if (insns.length === 0) return null;
@@ -78,10 +86,13 @@ export class BlockCache {
 
   /** The one-instruction block of an instruction that crosses from one physical page to another. */
   findCrossing(physical: number, host: number, secondPage: number, secondHost: number, mode: number): Block {
-    const key = physical * 8 + mode, list = this.#crossing.get(key) ?? [];
+    const key = physical * 8 + mode,
+      list = this.#crossing.get(key) ?? [];
     const known = list.find((b) => b.secondPage === secondPage);
     if (known) return known;
-    const { u8 } = this.memory, offset = physical % PAGE, first = PAGE - offset;
+    const { u8 } = this.memory,
+      offset = physical % PAGE,
+      first = PAGE - offset;
     this.#scratch.set(u8.subarray(host + offset, host + PAGE), 0);
     this.#scratch.set(u8.subarray(secondHost, secondHost + MAX_LENGTH), first);
     const block = this.single(this.#scratch, physical, mode, secondPage);
@@ -98,9 +109,13 @@ export class BlockCache {
   }
 
   /** True if `find` would give this very block. */
-  holds(block: Block): boolean { return this.#blocks.get(block.physical * 8 + block.mode) === block; }
+  holds(block: Block): boolean {
+    return this.#blocks.get(block.physical * 8 + block.mode) === block;
+  }
   /** The records are gone; blocks stay. */
-  forgetTranslations(): void { for (const block of this.#blocks.values()) block.record = 0; }
+  forgetTranslations(): void {
+    for (const block of this.#blocks.values()) block.record = 0;
+  }
 
   #register(block: Block, page: number): void {
     let blocks = this.#byPage.get(page);
@@ -114,7 +129,8 @@ export class BlockCache {
 
   /** The guest (or a device) wrote these bytes: every block that holds one of them is dropped. */
   invalidate(address: number, bytes: number): void {
-    const page = Math.floor(address / PAGE), blocks = this.#byPage.get(page);
+    const page = Math.floor(address / PAGE),
+      blocks = this.#byPage.get(page);
     if (blocks === undefined) return;
     for (const block of blocks) {
       const inFirst = address < block.physical + block.bytes && address + bytes > block.physical;

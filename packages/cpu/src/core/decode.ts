@@ -50,7 +50,19 @@ export interface Decoded extends Shape {
 /** Where no form matches, or a prefix is illegal: #UD. Longer than 15 bytes: #GP(0). */
 const undefinedInstruction = rare("(bad)", [], (cpu) => cpu.fault("UD"), { endsBlock: true });
 const tooLong = rare("(too long)", [], (cpu) => cpu.fault("GP", 0), { endsBlock: true });
-const NO_FORM = { opcode: "", operands: [], operandText: "", prefix: null, map: 0, byte: 0, plusR: false, plusI: false, modrm: false, digit: null, exact: null } as const;
+const NO_FORM = {
+  opcode: "",
+  operands: [],
+  operandText: "",
+  prefix: null,
+  map: 0,
+  byte: 0,
+  plusR: false,
+  plusI: false,
+  modrm: false,
+  digit: null,
+  exact: null,
+} as const;
 
 export const MAX_LENGTH = 15;
 class OutOfBytes extends Error {}
@@ -66,7 +78,10 @@ export class Decoder {
   /** 64-bit mode: disp32 without a base is relative to RIP. */
   #long = false;
 
-  constructor(map: OpcodeMap, enabled: (form: Form) => boolean = () => true) { this.map = map; this.#enabled = enabled; }
+  constructor(map: OpcodeMap, enabled: (form: Form) => boolean = () => true) {
+    this.map = map;
+    this.#enabled = enabled;
+  }
 
   /** The instruction at `at`, or null if it does not end before `end`. */
   decode(bytes: Uint8Array, at: number, end: number, mode: CodeMode): Decoded | null {
@@ -88,14 +103,35 @@ export class Decoder {
   #signed(bits: number): number {
     let value = 0;
     for (let shift = 0; shift < bits; shift += 8) value |= this.#byte() << shift;
-    return bits === 32 ? value : value << (32 - bits) >> (32 - bits);
+    return bits === 32 ? value : (value << (32 - bits)) >> (32 - bits);
   }
 
   #bad(def: Instruction, start: number, mode: CodeMode): Decoded {
     return {
-      def, form: NO_FORM, id: -1, length: this.#at - start, mode, operands: [], lock: false, hasMemory: false, base: NO_REGISTER,
-      index: NO_REGISTER, scale: 0, dispLow: 0, dispHigh: 0, segment: 3, immLow: 0, immHigh: 0, imm2: 0, modrm: -1, rex: 0, vex: null,
-      operandSize: mode.bits === 16 ? 16 : 32, addressSize: mode.bits, long: mode.bits === 64, repeat: "none",
+      def,
+      form: NO_FORM,
+      id: -1,
+      length: this.#at - start,
+      mode,
+      operands: [],
+      lock: false,
+      hasMemory: false,
+      base: NO_REGISTER,
+      index: NO_REGISTER,
+      scale: 0,
+      dispLow: 0,
+      dispHigh: 0,
+      segment: 3,
+      immLow: 0,
+      immHigh: 0,
+      imm2: 0,
+      modrm: -1,
+      rex: 0,
+      vex: null,
+      operandSize: mode.bits === 16 ? 16 : 32,
+      addressSize: mode.bits,
+      long: mode.bits === 64,
+      repeat: "none",
     };
   }
 
@@ -104,12 +140,14 @@ export class Decoder {
     const p = this.#prefixes(mode);
     const entry = this.#lookUp(p, mode);
     if (entry === null) return this.#bad(undefinedInstruction, start, mode);
-    const { def, form } = entry, long = mode.bits === 64;
+    const { def, form } = entry,
+      long = mode.bits === 64;
     const operandSize = operandSizeOf(form, p, mode);
     const addressSize = p.address ? (mode.bits === 32 ? 16 : 32) : mode.bits;
     const memory = form.modrm && p.modrm < 0xc0 && !isControlMove(form) ? this.#memory(p, addressSize) : null;
     const imm = { low: 0, high: 0, second: 0 };
-    let moffs = false, disp = memory ? { low: memory.disp, high: memory.disp >> 31 } : { low: 0, high: 0 };
+    let moffs = false,
+      disp = memory ? { low: memory.disp, high: memory.disp >> 31 } : { low: 0, high: 0 };
     for (const spec of form.operands) {
       if (spec.method === "O") {
         moffs = true;
@@ -122,29 +160,66 @@ export class Decoder {
     const operands = form.operands.map((spec) => bind(spec, p, operandSize, long));
     const lockOk = def.lockable === true && operands[0]?.kind === "mem";
     if (p.lock && !lockOk) return this.#bad(undefinedInstruction, start, mode);
-    const standard = memory?.stack ? 2 : 3, override = long && p.segment < 4 ? -1 : p.segment;
+    const standard = memory?.stack ? 2 : 3,
+      override = long && p.segment < 4 ? -1 : p.segment;
     return {
-      def, form, id: entry.id, length: this.#at - start, mode, operands, lock: p.lock, hasMemory: memory !== null || moffs,
-      base: memory?.base ?? NO_REGISTER, index: memory?.index ?? NO_REGISTER, scale: memory?.scale ?? 0,
-      dispLow: disp.low, dispHigh: disp.high, segment: override >= 0 ? override : standard,
-      immLow: imm.low, immHigh: imm.high, imm2: imm.second, modrm: p.modrm, rex: p.rex, vex: p.vex,
-      operandSize, addressSize, long, repeat: def.repeat ? p.repeat : "none",
+      def,
+      form,
+      id: entry.id,
+      length: this.#at - start,
+      mode,
+      operands,
+      lock: p.lock,
+      hasMemory: memory !== null || moffs,
+      base: memory?.base ?? NO_REGISTER,
+      index: memory?.index ?? NO_REGISTER,
+      scale: memory?.scale ?? 0,
+      dispLow: disp.low,
+      dispHigh: disp.high,
+      segment: override >= 0 ? override : standard,
+      immLow: imm.low,
+      immHigh: imm.high,
+      imm2: imm.second,
+      modrm: p.modrm,
+      rex: p.rex,
+      vex: p.vex,
+      operandSize,
+      addressSize,
+      long,
+      repeat: def.repeat ? p.repeat : "none",
     };
   }
 
   #prefixes(mode: CodeMode): Prefixes {
-    const p: Prefixes = { operand: false, address: false, repeat: "none", lock: false, segment: -1, rex: 0, vex: null, map: 0, opcode: 0, modrm: -1 };
+    const p: Prefixes = {
+      operand: false,
+      address: false,
+      repeat: "none",
+      lock: false,
+      segment: -1,
+      rex: 0,
+      vex: null,
+      map: 0,
+      opcode: 0,
+      modrm: -1,
+    };
     for (;;) {
       const byte = this.#byte();
-      const segment = byte === 0x64 ? 4 : byte === 0x65 ? 5 : (byte & 0xe7) === 0x26 ? byte >> 3 & 3 : -1;
+      const segment = byte === 0x64 ? 4 : byte === 0x65 ? 5 : (byte & 0xe7) === 0x26 ? (byte >> 3) & 3 : -1;
       if (segment >= 0) p.segment = mode.bits === 64 && segment < 4 ? p.segment : segment;
       else if (byte === 0x66) p.operand = true;
       else if (byte === 0x67) p.address = true;
       else if (byte === 0xf0) p.lock = true;
       else if (byte === 0xf2) p.repeat = "repne";
       else if (byte === 0xf3) p.repeat = "rep";
-      else if (mode.bits === 64 && (byte & 0xf0) === 0x40) { p.rex = byte; continue; } // counts only right before the opcode
-      else { this.#opcode(byte, p, mode); return p; }
+      else if (mode.bits === 64 && (byte & 0xf0) === 0x40) {
+        p.rex = byte;
+        continue;
+      } // counts only right before the opcode
+      else {
+        this.#opcode(byte, p, mode);
+        return p;
+      }
       p.rex = 0;
     }
   }
@@ -156,17 +231,22 @@ export class Decoder {
       if (mode.bits === 64 || next >= 0xc0) return this.#vex(byte, p);
     }
     if (byte === 0x0f) {
-      byte = this.#byte(); p.map = 1;
-      if (byte === 0x38 || byte === 0x3a) { p.map = byte === 0x38 ? 2 : 3; byte = this.#byte(); }
+      byte = this.#byte();
+      p.map = 1;
+      if (byte === 0x38 || byte === 0x3a) {
+        p.map = byte === 0x38 ? 2 : 3;
+        byte = this.#byte();
+      }
     }
     p.opcode = byte;
   }
   /** VEX prefixes [SDM 2A 2.3.5]: the fields are carried; a legacy prefix or REX before VEX is #UD (opcode map 4 is empty). */
   #vex(byte: number, p: Prefixes): void {
-    const second = this.#byte(), third = byte === 0xc4 ? this.#byte() : second;
+    const second = this.#byte(),
+      third = byte === 0xc4 ? this.#byte() : second;
     const illegal = p.operand || p.repeat !== "none" || p.lock || p.rex !== 0;
-    p.rex = 0x40 | (~second >> 5 & 4) | (byte === 0xc4 ? (~second >> 5 & 3) | (third >> 4 & 8) : 0);
-    p.vex = { v: ~third >> 3 & 15, l: third >> 2 & 1, w: byte === 0xc4 ? third >> 7 : 0 };
+    p.rex = 0x40 | ((~second >> 5) & 4) | (byte === 0xc4 ? ((~second >> 5) & 3) | ((third >> 4) & 8) : 0);
+    p.vex = { v: (~third >> 3) & 15, l: (third >> 2) & 1, w: byte === 0xc4 ? third >> 7 : 0 };
     p.operand = (third & 3) === 1;
     p.repeat = (["none", "none", "rep", "repne"] as const)[third & 3]!;
     p.map = byte === 0xc5 ? 1 : second & 31;
@@ -176,14 +256,20 @@ export class Decoder {
 
   #lookUp(p: Prefixes, mode: CodeMode): Entry | null {
     if (p.map > 3 || p.vex !== null) return null; // no VEX-encoded definition exists yet
-    const long = mode.bits === 64, candidates = this.map.candidates(p.map, p.opcode);
+    const long = mode.bits === 64,
+      candidates = this.map.candidates(p.map, p.opcode);
     let best: Entry | null = null;
     const mandatory = p.repeat === "rep" ? "F3" : p.repeat === "repne" ? "F2" : p.operand ? "66" : "NP";
     for (const entry of candidates) {
       const f = entry.form;
       if (f.modrm && p.modrm < 0) p.modrm = this.#byte();
       if ((long ? f.not64 : f.only64) || (mode.real && f.protectedOnly) || !this.#enabled(f)) continue;
-      if (!admits(f, mandatory) || (f.rexB ?? (p.rex & 1) !== 0) !== ((p.rex & 1) !== 0) || (f.rexW ?? (p.rex & 8) !== 0) !== ((p.rex & 8) !== 0)) continue;
+      if (
+        !admits(f, mandatory) ||
+        (f.rexB ?? (p.rex & 1) !== 0) !== ((p.rex & 1) !== 0) ||
+        (f.rexW ?? (p.rex & 8) !== 0) !== ((p.rex & 8) !== 0)
+      )
+        continue;
       if (f.modrm && !accepts(f, p.modrm)) continue;
       if (best === null || f.prefix !== null) best = entry;
     }
@@ -191,16 +277,23 @@ export class Decoder {
   }
 
   #memory(p: Prefixes, addressSize: number): Memory {
-    const mod = p.modrm >> 6, rm = p.modrm & 7;
+    const mod = p.modrm >> 6,
+      rm = p.modrm & 7;
     if (addressSize === 16) return this.#memory16(mod, rm);
-    let base = rm | (p.rex & 1) << 3, index = NO_REGISTER, scale = 0;
+    let base = rm | ((p.rex & 1) << 3),
+      index = NO_REGISTER,
+      scale = 0;
     if (rm === 4) {
       const sib = this.#byte();
       scale = sib >> 6;
-      index = sib >> 3 & 7 | (p.rex & 2) << 2;
-      if (index === 4) { index = NO_REGISTER; scale = 0; }
-      base = sib & 7 | (p.rex & 1) << 3;
-      if ((sib & 7) === 5 && mod === 0) return { base: NO_REGISTER, index, scale, disp: this.#signed(32), stack: false };
+      index = ((sib >> 3) & 7) | ((p.rex & 2) << 2);
+      if (index === 4) {
+        index = NO_REGISTER;
+        scale = 0;
+      }
+      base = (sib & 7) | ((p.rex & 1) << 3);
+      if ((sib & 7) === 5 && mod === 0)
+        return { base: NO_REGISTER, index, scale, disp: this.#signed(32), stack: false };
     } else if (rm === 5 && mod === 0) {
       return { base: this.#long ? RIP_BASE : NO_REGISTER, index, scale, disp: this.#signed(32), stack: false };
     }
@@ -208,33 +301,75 @@ export class Decoder {
     return { base, index, scale, disp, stack: base === 4 || base === 5 };
   }
   #memory16(mod: number, rm: number): Memory {
-    const [base, index] = [[3, 6], [3, 7], [5, 6], [5, 7], [6, NO_REGISTER], [7, NO_REGISTER], [5, NO_REGISTER], [3, NO_REGISTER]][rm] as [number, number];
-    if (mod === 0 && rm === 6) return { base: NO_REGISTER, index: NO_REGISTER, scale: 0, disp: this.#signed(16), stack: false };
+    const [base, index] = [
+      [3, 6],
+      [3, 7],
+      [5, 6],
+      [5, 7],
+      [6, NO_REGISTER],
+      [7, NO_REGISTER],
+      [5, NO_REGISTER],
+      [3, NO_REGISTER],
+    ][rm] as [number, number];
+    if (mod === 0 && rm === 6)
+      return { base: NO_REGISTER, index: NO_REGISTER, scale: 0, disp: this.#signed(16), stack: false };
     const disp = mod === 1 ? this.#signed(8) : mod === 2 ? this.#signed(16) : 0;
     return { base, index, scale: 0, disp, stack: base === 5 };
   }
 
   #immediate(spec: OperandSpec, operandSize: number, imm: { low: number; high: number; second: number }): void {
     switch (spec.method + spec.type) {
-      case "Ib": imm.second = this.#byte(); imm.low = imm.second; break;
-      case "Ib2": imm.second = this.#byte(); break;
-      case "Ibs": case "Jb": imm.low = this.#signed(8); imm.high = imm.low >> 31; break;
-      case "Iw": imm.low = this.#signed(16) & 0xffff; break;
-      case "Iz": case "Jz": imm.low = this.#signed(operandSize === 16 ? 16 : 32); imm.high = imm.low >> 31; break;
+      case "Ib":
+        imm.second = this.#byte();
+        imm.low = imm.second;
+        break;
+      case "Ib2":
+        imm.second = this.#byte();
+        break;
+      case "Ibs":
+      case "Jb":
+        imm.low = this.#signed(8);
+        imm.high = imm.low >> 31;
+        break;
+      case "Iw":
+        imm.low = this.#signed(16) & 0xffff;
+        break;
+      case "Iz":
+      case "Jz":
+        imm.low = this.#signed(operandSize === 16 ? 16 : 32);
+        imm.high = imm.low >> 31;
+        break;
       case "Iv":
         imm.low = this.#signed(operandSize === 16 ? 16 : 32);
         imm.high = operandSize === 64 ? this.#signed(32) : imm.low >> 31;
         break;
-      case "Ap": imm.low = this.#signed(operandSize === 16 ? 16 : 32); imm.second = this.#signed(16) & 0xffff; break;
+      case "Ap":
+        imm.low = this.#signed(operandSize === 16 ? 16 : 32);
+        imm.second = this.#signed(16) & 0xffff;
+        break;
     }
   }
 }
 
 interface Prefixes {
-  operand: boolean; address: boolean; repeat: Shape["repeat"]; lock: boolean; segment: number; rex: number; vex: Decoded["vex"];
-  map: number; opcode: number; modrm: number;
+  operand: boolean;
+  address: boolean;
+  repeat: Shape["repeat"];
+  lock: boolean;
+  segment: number;
+  rex: number;
+  vex: Decoded["vex"];
+  map: number;
+  opcode: number;
+  modrm: number;
 }
-interface Memory { base: number; index: number; scale: number; disp: number; stack: boolean }
+interface Memory {
+  base: number;
+  index: number;
+  scale: number;
+  disp: number;
+  stack: boolean;
+}
 
 const isControlMove = (form: Form) => form.operands.some((o) => o.method === "C" || o.method === "D");
 
@@ -246,16 +381,37 @@ function operandSizeOf(form: Form, p: Prefixes, mode: CodeMode): 16 | 32 | 64 {
   return small ? 16 : form.d64 ? 64 : 32;
 }
 
-const SIZES: Record<string, number> = { b: 8, w: 16, d: 32, q: 64, dq: 128, t: 80, ps: 128, pd: 128, ss: 32, sd: 64, b2: 8, "": 0, s: 0 };
+const SIZES: Record<string, number> = {
+  b: 8,
+  w: 16,
+  d: 32,
+  q: 64,
+  dq: 128,
+  t: 80,
+  ps: 128,
+  pd: 128,
+  ss: 32,
+  sd: 64,
+  b2: 8,
+  "": 0,
+  s: 0,
+};
 
 function sizeOf(type: string, p: Prefixes, operandSize: number, long: boolean): number {
   switch (type) {
-    case "v": case "bs": return operandSize;
-    case "z": return operandSize === 64 ? 32 : operandSize;
-    case "y": return long && p.rex & 8 ? 64 : 32;
-    case "p": return operandSize + 16;
-    case "a": return 2 * operandSize;
-    default: return SIZES[type]!;
+    case "v":
+    case "bs":
+      return operandSize;
+    case "z":
+      return operandSize === 64 ? 32 : operandSize;
+    case "y":
+      return long && p.rex & 8 ? 64 : 32;
+    case "p":
+      return operandSize + 16;
+    case "a":
+      return 2 * operandSize;
+    default:
+      return SIZES[type]!;
   }
 }
 
@@ -266,28 +422,49 @@ function gpr(n: number, size: number, rex: number): BoundOperand {
 function bind(spec: OperandSpec, p: Prefixes, operandSize: number, long: boolean): BoundOperand {
   const { method, type } = spec;
   const size = spec.fixed?.size || sizeOf(type, p, operandSize, long);
-  const reg = (p.modrm >> 3 & 7) | (p.rex & 4) << 1, rm = (p.modrm & 7) | (p.rex & 1) << 3, memory = p.modrm < 0xc0;
+  const reg = ((p.modrm >> 3) & 7) | ((p.rex & 4) << 1),
+    rm = (p.modrm & 7) | ((p.rex & 1) << 3),
+    memory = p.modrm < 0xc0;
   switch (method) {
     case "fixed": {
       const { kind, value } = spec.fixed!;
       if (kind === "gpr") return { kind, size, reg: value === 4 && size === 8 ? 1 : 8 * value };
       return { kind, size: kind === "imm" ? operandSize : size, reg: value };
     }
-    case "G": return gpr(reg, size, p.rex);
-    case "E": case "M": return memory ? { kind: "mem", size, reg: 0 } : gpr(rm, size, p.rex);
-    case "R": return gpr(rm, size, p.rex);
-    case "Z": return gpr((p.opcode & 7) | (p.rex & 1) << 3, size, p.rex);
-    case "S": return { kind: "seg", size: 16, reg: reg & 7 };
-    case "C": return { kind: "cr", size, reg };
-    case "D": return { kind: "dr", size, reg };
-    case "V": return { kind: "xmm", size, reg };
-    case "W": case "U": return memory ? { kind: "mem", size, reg: 0 } : { kind: "xmm", size, reg: rm };
-    case "P": return { kind: "mm", size, reg: reg & 7 };
-    case "Q": case "N": return memory ? { kind: "mem", size, reg: 0 } : { kind: "mm", size, reg: rm & 7 };
-    case "ST": return { kind: "st", size: 80, reg: p.modrm & 7 };
-    case "J": return { kind: "rel", size: operandSize, reg: 0 };
-    case "A": return { kind: "far", size, reg: 0 };
-    case "I": return { kind: "imm", size: type === "z" || type === "bs" ? operandSize : size, reg: 0 };
-    default: return { kind: "mem", size, reg: 0 }; // O, X, Y
+    case "G":
+      return gpr(reg, size, p.rex);
+    case "E":
+    case "M":
+      return memory ? { kind: "mem", size, reg: 0 } : gpr(rm, size, p.rex);
+    case "R":
+      return gpr(rm, size, p.rex);
+    case "Z":
+      return gpr((p.opcode & 7) | ((p.rex & 1) << 3), size, p.rex);
+    case "S":
+      return { kind: "seg", size: 16, reg: reg & 7 };
+    case "C":
+      return { kind: "cr", size, reg };
+    case "D":
+      return { kind: "dr", size, reg };
+    case "V":
+      return { kind: "xmm", size, reg };
+    case "W":
+    case "U":
+      return memory ? { kind: "mem", size, reg: 0 } : { kind: "xmm", size, reg: rm };
+    case "P":
+      return { kind: "mm", size, reg: reg & 7 };
+    case "Q":
+    case "N":
+      return memory ? { kind: "mem", size, reg: 0 } : { kind: "mm", size, reg: rm & 7 };
+    case "ST":
+      return { kind: "st", size: 80, reg: p.modrm & 7 };
+    case "J":
+      return { kind: "rel", size: operandSize, reg: 0 };
+    case "A":
+      return { kind: "far", size, reg: 0 };
+    case "I":
+      return { kind: "imm", size: type === "z" || type === "bs" ? operandSize : size, reg: 0 };
+    default:
+      return { kind: "mem", size, reg: 0 }; // O, X, Y
   }
 }

@@ -9,7 +9,7 @@
  * 128 bits. Sizes are in bits, as in the manual.
  */
 import type { Exception } from "./exceptions.ts";
-import { RSP, S, SS, segment, SEG } from "./state.ts";
+import { RSP, S, SEG, SS, segment } from "./state.ts";
 
 export type Size = 8 | 16 | 32 | 64;
 /** The condition codes of Jcc, SETcc and CMOVcc in their encoding's order [SDM 1 appendix B]. */
@@ -45,8 +45,20 @@ export type Lane = 8 | 16 | 32 | 64;
 export type VectorUnary = "abs" | "neg";
 /** Lane-wise integer operations; `s` and `u` say how lanes are read. Comparisons give all ones or zero per lane. */
 export type VectorBinary =
-  | "add" | "sub" | "mul" | "addSatS" | "addSatU" | "subSatS" | "subSatU"
-  | "minS" | "minU" | "maxS" | "maxU" | "avgU" | "eq" | "gtS";
+  | "add"
+  | "sub"
+  | "mul"
+  | "addSatS"
+  | "addSatU"
+  | "subSatS"
+  | "subSatU"
+  | "minS"
+  | "minU"
+  | "maxS"
+  | "maxU"
+  | "avgU"
+  | "eq"
+  | "gtS";
 export type VectorLogic = "and" | "or" | "xor" | "andnot";
 export type FloatFormat = 32 | 64;
 export type FloatBinary = "add" | "sub" | "mul" | "div" | "min" | "max";
@@ -186,25 +198,49 @@ export abstract class Exec<V> {
   begin(def: { readonly unit?: Unit; readonly privileged?: boolean }): void {
     const { unit } = def;
     if (unit !== undefined) {
-      const trap = this.state(unit === "sse" ? S.SSE_TRAP : unit === "mmx" ? S.MMX_TRAP : unit === "wait" ? S.WAIT_TRAP : S.X87_TRAP, 4);
-      this.when(this.isNonZero(trap), () => { this.call("unit.trap", trap); });
+      const trap = this.state(
+        unit === "sse" ? S.SSE_TRAP : unit === "mmx" ? S.MMX_TRAP : unit === "wait" ? S.WAIT_TRAP : S.X87_TRAP,
+        4,
+      );
+      this.when(this.isNonZero(trap), () => {
+        this.call("unit.trap", trap);
+      });
       // An unmasked x87 exception that waits is reported by the next waiting x87, MMX or WAIT instruction [SDM 1 8.7].
-      if (unit !== "sse" && unit !== "x87control") this.when(this.bit(this.state(S.FSW, 2), 7), () => { this.call("x87.pending"); });
+      if (unit !== "sse" && unit !== "x87control")
+        this.when(this.bit(this.state(S.FSW, 2), 7), () => {
+          this.call("x87.pending");
+        });
     }
     if (def.privileged) this.when(this.isNonZero(this.state(S.CPL, 4)), () => this.raise("GP", this.const(0)));
   }
 
-  not(a: V): V { return this.xor(a, this.const(-1)); }
-  neg(a: V): V { return this.sub(this.const(0), a); }
-  isZero(a: V): V { return this.eq(a, this.const(0)); }
-  isNonZero(a: V): V { return this.ltU(this.const(0), a); }
-  ne(a: V, b: V): V { return this.xor(this.eq(a, b), this.const(1)); }
+  not(a: V): V {
+    return this.xor(a, this.const(-1));
+  }
+  neg(a: V): V {
+    return this.sub(this.const(0), a);
+  }
+  isZero(a: V): V {
+    return this.eq(a, this.const(0));
+  }
+  isNonZero(a: V): V {
+    return this.ltU(this.const(0), a);
+  }
+  ne(a: V, b: V): V {
+    return this.xor(this.eq(a, b), this.const(1));
+  }
   /** Bit `n` (static) of a word, as 0 or 1. */
-  bit(a: V, n: number): V { return this.and(n === 0 ? a : this.shr(a, this.const(n)), this.const(1)); }
-  raiseIf(condition: V, exception: Exception, code?: V): void { this.when(condition, () => this.raise(exception, code)); }
+  bit(a: V, n: number): V {
+    return this.and(n === 0 ? a : this.shr(a, this.const(n)), this.const(1));
+  }
+  raiseIf(condition: V, exception: Exception, code?: V): void {
+    this.when(condition, () => this.raise(exception, code));
+  }
 
   /** A general register by number, zero-extended from its low `size` bits. */
-  reg(n: number, size: Size = 64): V { return this.state(S.GPR + 8 * n, (size >> 3) as 1 | 2 | 4 | 8); }
+  reg(n: number, size: Size = 64): V {
+    return this.state(S.GPR + 8 * n, (size >> 3) as 1 | 2 | 4 | 8);
+  }
   /** Writes a general register as an operand of that size would be written. */
   setReg(n: number, value: V, size: Size = 64): void {
     if (size >= 32) this.setState(S.GPR + 8 * n, this.zext(value, size), 8);
@@ -214,13 +250,21 @@ export abstract class Exec<V> {
   // ---- flags: a result (SF, ZF, PF) and an auxiliary word (CF, OF, AF, and corrections to PF and SF), see flags.ts ----
 
   flag(name: ArithmeticFlag): V {
-    const result = () => this.state(S.LAZY_RESULT), aux = () => this.state(S.LAZY_AUX);
+    const result = () => this.state(S.LAZY_RESULT),
+      aux = () => this.state(S.LAZY_AUX);
     switch (name) {
-      case "CF": return this.bit(aux(), 1);
-      case "OF": { const a = aux(); return this.xor(this.bit(a, 1), this.bit(a, 0)); }
-      case "AF": return this.bit(aux(), 3);
-      case "ZF": return this.isZero(result());
-      case "SF": return this.xor(this.shr(result(), this.const(63)), this.bit(aux(), 16));
+      case "CF":
+        return this.bit(aux(), 1);
+      case "OF": {
+        const a = aux();
+        return this.xor(this.bit(a, 1), this.bit(a, 0));
+      }
+      case "AF":
+        return this.bit(aux(), 3);
+      case "ZF":
+        return this.isZero(result());
+      case "SF":
+        return this.xor(this.shr(result(), this.const(63)), this.bit(aux(), 16));
       case "PF": {
         const odd = this.popcnt(this.and(this.xor(result(), this.shr(aux(), this.const(8))), this.const(0xff)));
         return this.xor(this.bit(odd, 0), this.const(1));
@@ -235,14 +279,22 @@ export abstract class Exec<V> {
   }
   #conditionPair(pair: number): V {
     switch (pair) {
-      case 0: return this.flag("OF");
-      case 1: return this.flag("CF");
-      case 2: return this.flag("ZF");
-      case 3: return this.or(this.flag("CF"), this.flag("ZF"));
-      case 4: return this.flag("SF");
-      case 5: return this.flag("PF");
-      case 6: return this.xor(this.flag("SF"), this.flag("OF"));
-      default: return this.or(this.flag("ZF"), this.xor(this.flag("SF"), this.flag("OF")));
+      case 0:
+        return this.flag("OF");
+      case 1:
+        return this.flag("CF");
+      case 2:
+        return this.flag("ZF");
+      case 3:
+        return this.or(this.flag("CF"), this.flag("ZF"));
+      case 4:
+        return this.flag("SF");
+      case 5:
+        return this.flag("PF");
+      case 6:
+        return this.xor(this.flag("SF"), this.flag("OF"));
+      default:
+        return this.or(this.flag("ZF"), this.xor(this.flag("SF"), this.flag("OF")));
     }
   }
 
@@ -251,19 +303,27 @@ export abstract class Exec<V> {
    * With `keepCF`, CF stays (INC, DEC). Bits of both above `size` are ignored.
    */
   arithFlags(size: number, result: V, carries: V, keepCF = false): void {
-    let aux = this.or(this.and(this.shr(carries, this.const(size - 2)), this.const(3)), this.and(carries, this.const(8)));
+    let aux = this.or(
+      this.and(this.shr(carries, this.const(size - 2)), this.const(3)),
+      this.and(carries, this.const(8)),
+    );
     if (keepCF) {
-      const cf = this.flag("CF"), of = this.xor(this.bit(aux, 1), this.bit(aux, 0));
+      const cf = this.flag("CF"),
+        of = this.xor(this.bit(aux, 1), this.bit(aux, 0));
       aux = this.or(this.and(aux, this.const(8)), this.#carryBits(cf, of));
     }
     this.setState(S.LAZY_RESULT, this.sext(result, size));
     this.setState(S.LAZY_AUX, aux);
   }
-  #carryBits(cf: V, of: V): V { return this.or(this.shl(cf, this.const(1)), this.xor(cf, of)); }
+  #carryBits(cf: V, of: V): V {
+    return this.or(this.shl(cf, this.const(1)), this.xor(cf, of));
+  }
 
   /** SF, ZF, PF from a result; CF, OF, AF as given (0 where absent). */
   resultFlags(size: number, result: V, given: { CF?: V; OF?: V; AF?: V } = {}): void {
-    const zero = this.const(0), cf = given.CF ?? zero, of = given.OF ?? zero;
+    const zero = this.const(0),
+      cf = given.CF ?? zero,
+      of = given.OF ?? zero;
     let aux = this.#carryBits(cf, of);
     if (given.AF !== undefined) aux = this.or(aux, this.shl(given.AF, this.const(3)));
     this.setState(S.LAZY_RESULT, this.sext(result, size));
@@ -274,17 +334,27 @@ export abstract class Exec<V> {
   setFlags(given: Partial<Record<ArithmeticFlag, V>>): void {
     if (given.ZF === undefined && given.SF === undefined && given.PF === undefined) return this.#setCarries(given);
     const f = (name: ArithmeticFlag) => given[name] ?? this.flag(name);
-    const cf = f("CF"), of = f("OF"), af = f("AF"), zf = f("ZF"), sf = f("SF"), pf = f("PF");
+    const cf = f("CF"),
+      of = f("OF"),
+      af = f("AF"),
+      zf = f("ZF"),
+      sf = f("SF"),
+      pf = f("PF");
     // Result 0 or 1 says ZF and has even or odd parity; the auxiliary word corrects SF, and PF through its low parity bit.
-    const one = this.const(1), result = this.xor(zf, one);
+    const one = this.const(1),
+      result = this.xor(zf, one);
     const parityFix = this.xor(this.xor(pf, one), result);
-    const aux = this.or(this.or(this.#carryBits(cf, of), this.shl(af, this.const(3))),
-      this.or(this.shl(parityFix, this.const(8)), this.shl(sf, this.const(16))));
+    const aux = this.or(
+      this.or(this.#carryBits(cf, of), this.shl(af, this.const(3))),
+      this.or(this.shl(parityFix, this.const(8)), this.shl(sf, this.const(16))),
+    );
     this.setState(S.LAZY_RESULT, result);
     this.setState(S.LAZY_AUX, aux);
   }
   #setCarries(given: Partial<Record<ArithmeticFlag, V>>): void {
-    const cf = given.CF ?? this.flag("CF"), of = given.OF ?? this.flag("OF"), af = given.AF ?? this.flag("AF");
+    const cf = given.CF ?? this.flag("CF"),
+      of = given.OF ?? this.flag("OF"),
+      af = given.AF ?? this.flag("AF");
     const kept = this.and(this.state(S.LAZY_AUX), this.const(~0xb));
     this.setState(S.LAZY_AUX, this.or(kept, this.or(this.#carryBits(cf, of), this.shl(af, this.const(3)))));
   }
@@ -293,18 +363,25 @@ export abstract class Exec<V> {
 
   /** #GP(0) if `jump` would refuse this target: for instructions that write before they jump. `first` may fault before that. */
   checkTarget(target: V, first = () => {}): void {
-    this.when(this.shape.long ? this.ne(this.sext(target, 48), target) : this.ltU(this.state(S.CODE_LAST), target), () => {
-      first();
-      this.raise("GP", this.const(0));
-    });
+    this.when(
+      this.shape.long ? this.ne(this.sext(target, 48), target) : this.ltU(this.state(S.CODE_LAST), target),
+      () => {
+        first();
+        this.raise("GP", this.const(0));
+      },
+    );
   }
 
   // ---- the stack ----
 
   /** The value of the stack pointer after moving by `bytes`, wrapped at the stack's width. */
-  stackPointer(bytes: number): V { return this.stackMoved(this.const(bytes)); }
+  stackPointer(bytes: number): V {
+    return this.stackMoved(this.const(bytes));
+  }
   /** The same for a number of bytes that is a value. */
-  stackMoved(bytes: V): V { return this.atStackWidth(this.add(this.reg(RSP), bytes)); }
+  stackMoved(bytes: V): V {
+    return this.atStackWidth(this.add(this.reg(RSP), bytes));
+  }
   /** RSP with as many of its low bits replaced by those of `value` as the stack is wide. */
   atStackWidth(value: V): V {
     if (this.shape.long) return value;
@@ -312,18 +389,26 @@ export abstract class Exec<V> {
     return this.or(this.and(this.reg(RSP), this.not(mask)), this.and(value, mask));
   }
   /** The offset in SS of a stack pointer value. */
-  stackOffset(sp: V): V { return this.shape.long ? sp : this.and(sp, this.state(S.STACK_MASK)); }
+  stackOffset(sp: V): V {
+    return this.shape.long ? sp : this.and(sp, this.state(S.STACK_MASK));
+  }
   push(value: V, size: Size): void {
     const sp = this.stackPointer(-(size >> 3));
     this.store(SS, this.stackOffset(sp), size, value);
     this.setReg(RSP, sp);
   }
   /** Reads the top of the stack; `popped` moves the pointer, to be called after the last access that can fault. */
-  top(size: Size, depth = 0): V { return this.load(SS, this.stackOffset(this.stackPointer(depth)), size); }
-  popped(bytes: number): void { this.setReg(RSP, this.stackPointer(bytes)); }
+  top(size: Size, depth = 0): V {
+    return this.load(SS, this.stackOffset(this.stackPointer(depth)), size);
+  }
+  popped(bytes: number): void {
+    this.setReg(RSP, this.stackPointer(bytes));
+  }
 
   /** Selector of a segment register. */
-  selector(n: number): V { return this.state(segment(n) + SEG.selector, 4); }
+  selector(n: number): V {
+    return this.state(segment(n) + SEG.selector, 4);
+  }
 }
 
 /** One text per instruction. */

@@ -8,11 +8,20 @@ export const NUMBER_KINDS: readonly NumberKind[] = ["i32", "i64", "f32", "f64"];
 const format = (word: bigint | undefined) => Number(word) as FloatFormat;
 
 export const floatHelpers: Record<string, VectorHelper> = {
-  "float.binary": (cpu, a, b, [op, f, lanes]) => floatBinary(cpu, FLOAT_OPS[Number(op)]!, format(f), Number(lanes), a, b),
+  "float.binary": (cpu, a, b, [op, f, lanes]) =>
+    floatBinary(cpu, FLOAT_OPS[Number(op)]!, format(f), Number(lanes), a, b),
   "float.sqrt": (cpu, a, b, [f, lanes]) => floatSqrt(cpu, format(f), Number(lanes), a, b),
-  "float.compare": (cpu, a, b, [f, lanes, predicate]) => floatCompare(cpu, format(f), Number(lanes), a, b, Number(predicate)),
+  "float.compare": (cpu, a, b, [f, lanes, predicate]) =>
+    floatCompare(cpu, format(f), Number(lanes), a, b, Number(predicate)),
   "float.relation": (cpu, a, b, [f, signals]) => floatRelation(cpu, format(f), a, b, signals !== 0n),
   /** Kinds are packed: from times 8 plus to. */
   "float.convert": (cpu, a, _b, [kinds, lanes, truncate]) =>
-    floatConvert(cpu, NUMBER_KINDS[Number(kinds) >> 3]!, NUMBER_KINDS[Number(kinds) & 7]!, Number(lanes), a, truncate !== 0n),
+    floatConvert(
+      cpu,
+      NUMBER_KINDS[Number(kinds) >> 3]!,
+      NUMBER_KINDS[Number(kinds) & 7]!,
+      Number(lanes),
+      a,
+      truncate !== 0n,
+    ),
 };

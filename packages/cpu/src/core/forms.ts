@@ -6,18 +6,67 @@
  * extension), `+r` (register in the opcode's low bits), `+i` (x87 stack register in the ModRM byte's low bits), or a
  * whole ModRM byte (`0F 01 F8`). Operand letters are those of [SDM 2D A.2]: E, G, I, J, M, R, S, ... and a size letter.
  */
-import type { Exec, Operand, Semantics, Unit } from "./exec.ts";
+
 import type { Decoded } from "./decode.ts";
+import type { Exec, Operand, Semantics, Unit } from "./exec.ts";
 import type { Processor } from "./processor.ts";
 
 /** CPUID bits that gate forms; cpuid.ts says where each bit is. Absent means every x86-64 processor has it. */
 export type Feature =
-  | "cmov" | "cx8" | "cx16" | "popcnt" | "movbe" | "tsc" | "rdtscp" | "rdpid" | "clflush" | "clflushopt" | "clwb" | "rdrand" | "rdseed"
-  | "syscall" | "sysenter" | "fsgsbase" | "monitor" | "fpu" | "mmx" | "sse" | "sse2" | "sse3" | "fxsr" | "lahf64" | "invpcid"
-  | "smap" | "vmx" | "prefetchw" | "xsave" | "mtrr" | "msr" | "pge"
+  | "cmov"
+  | "cx8"
+  | "cx16"
+  | "popcnt"
+  | "movbe"
+  | "tsc"
+  | "rdtscp"
+  | "rdpid"
+  | "clflush"
+  | "clflushopt"
+  | "clwb"
+  | "rdrand"
+  | "rdseed"
+  | "syscall"
+  | "sysenter"
+  | "fsgsbase"
+  | "monitor"
+  | "fpu"
+  | "mmx"
+  | "sse"
+  | "sse2"
+  | "sse3"
+  | "fxsr"
+  | "lahf64"
+  | "invpcid"
+  | "smap"
+  | "vmx"
+  | "prefetchw"
+  | "xsave"
+  | "mtrr"
+  | "msr"
+  | "pge"
   // What gates no form, but control register bits, MSRs and answers of CPUID:
-  | "de" | "pse" | "pae" | "pse36" | "mce" | "mca" | "pat" | "apic" | "x2apic" | "tscDeadline" | "tscAdjust" | "invariantTsc" | "arat"
-  | "nx" | "page1g" | "lm" | "pcid" | "smep" | "umip" | "erms" | "archCapabilities";
+  | "de"
+  | "pse"
+  | "pae"
+  | "pse36"
+  | "mce"
+  | "mca"
+  | "pat"
+  | "apic"
+  | "x2apic"
+  | "tscDeadline"
+  | "tscAdjust"
+  | "invariantTsc"
+  | "arat"
+  | "nx"
+  | "page1g"
+  | "lm"
+  | "pcid"
+  | "smep"
+  | "umip"
+  | "erms"
+  | "archCapabilities";
 
 export interface FormOptions {
   /** #UD in 64-bit mode; #UD outside of it. */
@@ -86,7 +135,11 @@ export interface VectorRule {
   /** Vendors differ here: forms or modes in words; the manual and a directed test decide. */
   readonly vendor?: string;
   /** In which forms they differ; without it, in all. `rm` is "reg", "mem" or "none". */
-  readonly vendorWhen?: (form: { readonly mode: 16 | 32 | 64; readonly operandSize: 16 | 32 | 64; readonly rm: string }) => boolean;
+  readonly vendorWhen?: (form: {
+    readonly mode: 16 | 32 | 64;
+    readonly operandSize: 16 | 32 | 64;
+    readonly rm: string;
+  }) => boolean;
 }
 
 export interface Instruction {
@@ -112,14 +165,26 @@ export interface Instruction {
 }
 
 const FIXED: Record<string, OperandSpec["fixed"]> = {
-  AL: { kind: "gpr", value: 0, size: 8 }, CL: { kind: "gpr", value: 1, size: 8 }, AH: { kind: "gpr", value: 4, size: 8 },
-  AX: { kind: "gpr", value: 0, size: 16 }, DX: { kind: "gpr", value: 2, size: 16 },
-  EAX: { kind: "gpr", value: 0, size: 32 }, ECX: { kind: "gpr", value: 1, size: 32 }, EDX: { kind: "gpr", value: 2, size: 32 },
-  rAX: { kind: "gpr", value: 0, size: 0 }, eAX: { kind: "gpr", value: 0, size: 0 },
-  ES: { kind: "seg", value: 0, size: 16 }, CS: { kind: "seg", value: 1, size: 16 }, SS: { kind: "seg", value: 2, size: 16 },
-  DS: { kind: "seg", value: 3, size: 16 }, FS: { kind: "seg", value: 4, size: 16 }, GS: { kind: "seg", value: 5, size: 16 },
-  "1": { kind: "imm", value: 1, size: 8 }, "3": { kind: "imm", value: 3, size: 8 },
-  ST: { kind: "st", value: 0, size: 80 }, ST1: { kind: "st", value: 1, size: 80 },
+  AL: { kind: "gpr", value: 0, size: 8 },
+  CL: { kind: "gpr", value: 1, size: 8 },
+  AH: { kind: "gpr", value: 4, size: 8 },
+  AX: { kind: "gpr", value: 0, size: 16 },
+  DX: { kind: "gpr", value: 2, size: 16 },
+  EAX: { kind: "gpr", value: 0, size: 32 },
+  ECX: { kind: "gpr", value: 1, size: 32 },
+  EDX: { kind: "gpr", value: 2, size: 32 },
+  rAX: { kind: "gpr", value: 0, size: 0 },
+  eAX: { kind: "gpr", value: 0, size: 0 },
+  ES: { kind: "seg", value: 0, size: 16 },
+  CS: { kind: "seg", value: 1, size: 16 },
+  SS: { kind: "seg", value: 2, size: 16 },
+  DS: { kind: "seg", value: 3, size: 16 },
+  FS: { kind: "seg", value: 4, size: 16 },
+  GS: { kind: "seg", value: 5, size: 16 },
+  "1": { kind: "imm", value: 1, size: 8 },
+  "3": { kind: "imm", value: 3, size: 8 },
+  ST: { kind: "st", value: 0, size: 80 },
+  ST1: { kind: "st", value: 1, size: 80 },
 };
 
 function operandSpec(text: string): OperandSpec {
@@ -135,8 +200,13 @@ export function form(opcode: string, operands = "", options: FormOptions = {}): 
   const words: string[] = opcode.split(" ");
   let prefix: Form["prefix"] = null;
   const first = words[0]!;
-  if (first === "NP" || first === "NFx" || (words.length > 1 && /^(66|F2|F3)$/.test(first) && words[1] === "0F") ||
-    (first === "F3" && words[1] === "90")) prefix = words.shift() as Form["prefix"];
+  if (
+    first === "NP" ||
+    first === "NFx" ||
+    (words.length > 1 && /^(66|F2|F3)$/.test(first) && words[1] === "0F") ||
+    (first === "F3" && words[1] === "90")
+  )
+    prefix = words.shift() as Form["prefix"];
   let map: Form["map"] = 0;
   const escape = /^0F( 38| 3A)?(?= )/.exec(words.join(" "));
   if (escape) {
@@ -148,20 +218,47 @@ export function form(opcode: string, operands = "", options: FormOptions = {}): 
   if (plusR) text = text.slice(0, -2);
   const byte = Number.parseInt(text, 16);
   if (!/^[0-9A-F]{2}$/.test(text)) throw new Error(`opcode "${opcode}": "${text}" is not a byte`);
-  let rest = words.shift() ?? "", digit: number | null = null, exact: number | null = null, plusI = false;
-  if (rest.endsWith("+i")) { plusI = true; rest = rest.slice(0, -2); }
+  let rest = words.shift() ?? "",
+    digit: number | null = null,
+    exact: number | null = null,
+    plusI = false;
+  if (rest.endsWith("+i")) {
+    plusI = true;
+    rest = rest.slice(0, -2);
+  }
   if (/^\/[0-7]$/.test(rest)) digit = Number(rest[1]);
   else if (/^[0-9A-F]{2}$/.test(rest)) exact = Number.parseInt(rest, 16);
   else if (rest !== "" && rest !== "/r") throw new Error(`opcode "${opcode}": "${rest}" is not understood`);
   const specs = operands === "" ? [] : operands.split(",").map(operandSpec);
-  return { ...options, opcode, operands: specs, operandText: operands, prefix, map, byte, plusR, plusI, modrm: rest !== "", digit, exact };
+  return {
+    ...options,
+    opcode,
+    operands: specs,
+    operandText: operands,
+    prefix,
+    map,
+    byte,
+    plusR,
+    plusI,
+    modrm: rest !== "",
+    digit,
+    exact,
+  };
 }
 
 /** A definition with one or more forms. */
-export const instruction = (name: string, forms: Form[], run: Semantics, rest: Partial<Instruction> = {}): Instruction =>
-  ({ name, forms, run, ...rest });
+export const instruction = (
+  name: string,
+  forms: Form[],
+  run: Semantics,
+  rest: Partial<Instruction> = {},
+): Instruction => ({ name, forms, run, ...rest });
 /** A definition whose meaning is a helper in TypeScript. */
-export const rare = (name: string, forms: Form[], helper: HelperBody, rest: Partial<Instruction> = {}): Instruction =>
-  ({ name, forms, helper, ...rest });
+export const rare = (
+  name: string,
+  forms: Form[],
+  helper: HelperBody,
+  rest: Partial<Instruction> = {},
+): Instruction => ({ name, forms, helper, ...rest });
 
 export type { Exec, Operand, Semantics };

@@ -1,17 +1,25 @@
 /** The fields that follow from others: effective segments, privilege, TLB contexts, traps. Computed here, nowhere else. */
-import { AC, VM } from "./flags.ts";
-import {
-  CR0_AM, CR0_EM, CR0_MP, CR0_PE, CR0_TS, CR4_OSFXSR, CR4_OSXSAVE, EFER_LMA,
-} from "./paging.ts";
-import type { Processor } from "./processor.ts";
-import { CS, FS, GS, S, SEG, segment, SS } from "./state.ts";
-import { EXECUTE, READ, SLOW } from "./tlb.ts";
+
 import { VECTORS } from "./exceptions.ts";
+import { AC, VM } from "./flags.ts";
+import { CR0_AM, CR0_EM, CR0_MP, CR0_PE, CR0_TS, CR4_OSFXSR, CR4_OSXSAVE, EFER_LMA } from "./paging.ts";
+import type { Processor } from "./processor.ts";
+import { CS, FS, GS, S, SEG, SS, segment } from "./state.ts";
+import { EXECUTE, READ, SLOW } from "./tlb.ts";
 
 /** Access rights bits, as in bits 55:40 of a descriptor shifted down, and bit 16: unusable. */
-export const ACCESSED = 1, WRITABLE = 2, CONFORMING = 4, EXPAND_DOWN = 4, CODE = 8, S_BIT = 0x10, PRESENT = 0x80, L_BIT = 0x2000,
-  DB_BIT = 0x4000, G_BIT = 0x8000, UNUSABLE = 0x10000;
-export const dplOf = (access: number) => access >> 5 & 3;
+export const ACCESSED = 1,
+  WRITABLE = 2,
+  CONFORMING = 4,
+  EXPAND_DOWN = 4,
+  CODE = 8,
+  S_BIT = 0x10,
+  PRESENT = 0x80,
+  L_BIT = 0x2000,
+  DB_BIT = 0x4000,
+  G_BIT = 0x8000,
+  UNUSABLE = 0x10000;
+export const dplOf = (access: number) => (access >> 5) & 3;
 
 /** Bits of S.MODE, part of every block's key: default size of code (0 = 16, 1 = 32, 2 = 64) and real-address mode. */
 export const MODE_REAL = 4;
@@ -25,7 +33,8 @@ export function refreshModes(cpu: Processor): void {
 
 /** TLB contexts and alignment checks: all that CPL, AC, CR0 and CR4 mean to memory accesses. */
 export function refreshContext(cpu: Processor): void {
-  const { access, memory } = cpu, { u32 } = memory;
+  const { access, memory } = cpu,
+    { u32 } = memory;
   access.checkAlignment = (u32[S.CR0 >> 2]! & CR0_AM) !== 0 && (u32[S.FLAGS >> 2]! & AC) !== 0 && u32[S.CPL >> 2] === 3;
   const slow = access.checkAlignment || access.watch !== null ? SLOW : 0;
   u32[S.TLB_CONTEXT >> 2] = access.context(READ, "current") | slow;
@@ -38,9 +47,11 @@ export function refreshContext(cpu: Processor): void {
  * cheaper, for it is part of every interrupt, system call and return.
  */
 export function refreshTransfer(cpu: Processor): void {
-  const { u32 } = cpu.memory, before = u32[S.MODE >> 2]!;
+  const { u32 } = cpu.memory,
+    before = u32[S.MODE >> 2]!;
   refreshCode(cpu);
-  const flat = 2, mode = u32[S.MODE >> 2]!;
+  const flat = 2,
+    mode = u32[S.MODE >> 2]!;
   if ((before ^ mode) & (flat | MODE_REAL)) for (let n = 0; n < 6; n++) refreshSegment(cpu, n);
   else if ((mode & flat) === 0) {
     refreshSegment(cpu, CS);
@@ -51,11 +62,16 @@ export function refreshTransfer(cpu: Processor): void {
 
 /** Privilege level, default sizes, and the masks of linear addresses and of the stack pointer. */
 function refreshCode(cpu: Processor): void {
-  const { u32 } = cpu.memory, flags = u32[S.FLAGS >> 2]!, csAccess = cpu.segmentAccess(CS), ssAccess = cpu.segmentAccess(SS);
-  const real = !(u32[S.CR0 >> 2]! & CR0_PE), virtual8086 = (flags & VM) !== 0 && !real;
+  const { u32 } = cpu.memory,
+    flags = u32[S.FLAGS >> 2]!,
+    csAccess = cpu.segmentAccess(CS),
+    ssAccess = cpu.segmentAccess(SS);
+  const real = !(u32[S.CR0 >> 2]! & CR0_PE),
+    virtual8086 = (flags & VM) !== 0 && !real;
   const long = (u32[S.EFER >> 2]! & EFER_LMA) !== 0 && (csAccess & L_BIT) !== 0;
   u32[S.CPL >> 2] = real ? 0 : virtual8086 ? 3 : dplOf(ssAccess);
-  const bits = long ? 2 : csAccess & DB_BIT ? 1 : 0, all = 0xffffffff;
+  const bits = long ? 2 : csAccess & DB_BIT ? 1 : 0,
+    all = 0xffffffff;
   u32[S.MODE >> 2] = bits | (real || virtual8086 ? MODE_REAL : 0);
   u32[S.LINEAR_MASK >> 2] = all;
   u32[(S.LINEAR_MASK >> 2) + 1] = long ? all : 0;
@@ -70,8 +86,12 @@ function refreshCode(cpu: Processor): void {
  * The mode's derived fields are up to date. After a load of SS the stack's mask must follow: refreshTransfer.
  */
 export function refreshSegment(cpu: Processor, n: number): void {
-  const { u32 } = cpu.memory, at = segment(n) >> 2, access = cpu.segmentAccess(n), mode = u32[S.MODE >> 2]!;
-  const base = (segment(n) + SEG.base) >> 2, effective = (segment(n) + SEG.effectiveBase) >> 2;
+  const { u32 } = cpu.memory,
+    at = segment(n) >> 2,
+    access = cpu.segmentAccess(n),
+    mode = u32[S.MODE >> 2]!;
+  const base = (segment(n) + SEG.base) >> 2,
+    effective = (segment(n) + SEG.effectiveBase) >> 2;
   if ((mode & 3) === 2) {
     const based = n === FS || n === GS;
     u32[effective] = based ? u32[base]! : 0;
@@ -82,19 +102,32 @@ export function refreshSegment(cpu: Processor, n: number): void {
   }
   u32[effective] = u32[base]!;
   u32[effective + 1] = 0;
-  const real = (mode & MODE_REAL) !== 0, limit = u32[(segment(n) + SEG.limit) >> 2]!;
-  const code = (access & CODE) !== 0, usable = real || !(access & UNUSABLE), grants = (access & WRITABLE) !== 0;
+  const real = (mode & MODE_REAL) !== 0,
+    limit = u32[(segment(n) + SEG.limit) >> 2]!;
+  const code = (access & CODE) !== 0,
+    usable = real || !(access & UNUSABLE),
+    grants = (access & WRITABLE) !== 0;
   const down = !real && !code && (access & EXPAND_DOWN) !== 0;
-  const firstLow = down ? (limit + 1) >>> 0 : 0, firstHigh = down && limit === 0xffffffff ? 1 : 0;
+  const firstLow = down ? (limit + 1) >>> 0 : 0,
+    firstHigh = down && limit === 0xffffffff ? 1 : 0;
   const last = down ? (access & DB_BIT ? 0xffffffff : 0xffff) : limit;
-  const read = usable && (real || !code || grants), write = usable && (real || (!code && grants));
-  const readAt = at + (SEG.readFirst >> 2), writeAt = at + (SEG.writeFirst >> 2);
+  const read = usable && (real || !code || grants),
+    write = usable && (real || (!code && grants));
+  const readAt = at + (SEG.readFirst >> 2),
+    writeAt = at + (SEG.writeFirst >> 2);
   if (read) setWindow(u32, readAt, firstLow, firstHigh, last, 0);
   else setWindow(u32, readAt, 1, 0, 0, 0); // empty: every access faults
   if (write) setWindow(u32, writeAt, firstLow, firstHigh, last, 0);
   else setWindow(u32, writeAt, 1, 0, 0, 0);
 }
-function setWindow(u32: Uint32Array, at: number, firstLow: number, firstHigh: number, lastLow: number, lastHigh: number): void {
+function setWindow(
+  u32: Uint32Array,
+  at: number,
+  firstLow: number,
+  firstHigh: number,
+  lastLow: number,
+  lastHigh: number,
+): void {
   u32[at] = firstLow;
   u32[at + 1] = firstHigh;
   u32[at + 2] = lastLow;
@@ -104,8 +137,11 @@ function setWindow(u32: Uint32Array, at: number, firstLow: number, firstHigh: nu
 /** Which exception the first thing an x87, MMX, SSE or WAIT instruction raises, if any [SDM 3A 2.5]. */
 export function refreshUnits(cpu: Processor): void {
   const cr0 = cpu.u32(S.CR0);
-  const { u32 } = cpu.memory, cr4 = u32[S.CR4 >> 2]!, { NM, UD } = VECTORS;
-  const ts = (cr0 & CR0_TS) !== 0, em = (cr0 & CR0_EM) !== 0;
+  const { u32 } = cpu.memory,
+    cr4 = u32[S.CR4 >> 2]!,
+    { NM, UD } = VECTORS;
+  const ts = (cr0 & CR0_TS) !== 0,
+    em = (cr0 & CR0_EM) !== 0;
   u32[S.X87_TRAP >> 2] = ts || em ? NM : 0;
   u32[S.MMX_TRAP >> 2] = em ? UD : ts ? NM : 0;
   u32[S.SSE_TRAP >> 2] = em || !(cr4 & CR4_OSFXSR) ? UD : ts ? NM : 0;
@@ -116,6 +152,7 @@ export function refreshUnits(cpu: Processor): void {
 
 /** May SSE arithmetic take its fast path? To be called after MXCSR changed. */
 export function refreshMxcsr(cpu: Processor): void {
-  const { u32 } = cpu.memory, mxcsr = u32[S.MXCSR >> 2]!;
+  const { u32 } = cpu.memory,
+    mxcsr = u32[S.MXCSR >> 2]!;
   u32[S.SSE_FAST >> 2] = (mxcsr & 0xffc0) === 0x1f80 && mxcsr & 0x20 ? 1 : 0;
 }

@@ -1,7 +1,11 @@
 /** The opcode map, built from the definitions. Two forms that could claim the same bytes are refused. */
 import type { Form, Instruction } from "./forms.ts";
 
-export interface Entry { readonly def: Instruction; readonly form: Form; readonly id: number }
+export interface Entry {
+  readonly def: Instruction;
+  readonly form: Form;
+  readonly id: number;
+}
 
 export class OpcodeMap {
   /** Every form with its number: the identity that records, traces and vectors use. */
@@ -17,11 +21,16 @@ export class OpcodeMap {
     for (let i = 0; i < (form.plusR ? 8 : 1); i++) {
       const slot = this.#slots[form.map * 256 + form.byte + i]!;
       const rival = slot.find((other) => overlaps(form, other.form));
-      if (rival) throw new Error(`${entry.def.name} ${form.opcode} ${form.operandText} overlaps ${rival.def.name} ${rival.form.opcode} ${rival.form.operandText}`);
+      if (rival)
+        throw new Error(
+          `${entry.def.name} ${form.opcode} ${form.operandText} overlaps ${rival.def.name} ${rival.form.opcode} ${rival.form.operandText}`,
+        );
       slot.push(entry);
     }
   }
-  candidates(map: number, byte: number): readonly Entry[] { return this.#slots[map * 256 + byte]!; }
+  candidates(map: number, byte: number): readonly Entry[] {
+    return this.#slots[map * 256 + byte]!;
+  }
 }
 
 /** Which values of mod a form accepts: bit 0 memory, bit 1 register. */
@@ -42,7 +51,8 @@ const admitted = (form: Form, rival: Form): readonly string[] =>
 const apart = (a: boolean | undefined, b: boolean | undefined) => a !== undefined && b !== undefined && a !== b;
 
 /** Is this the prefix that the form asks for? `found` is the mandatory prefix that the bytes have, or "NP". */
-export const admits = (form: Form, found: string): boolean => form.prefix === null || ADMITS[form.prefix].includes(found);
+export const admits = (form: Form, found: string): boolean =>
+  form.prefix === null || ADMITS[form.prefix].includes(found);
 
 function overlaps(a: Form, b: Form): boolean {
   if ((a.not64 && b.only64) || (a.only64 && b.not64) || apart(a.rexB, b.rexB) || apart(a.rexW, b.rexW)) return false;
@@ -54,6 +64,6 @@ function overlaps(a: Form, b: Form): boolean {
 /** Does the form accept this ModRM byte? */
 export function accepts(form: Form, modrm: number): boolean {
   if (form.exact !== null) return form.plusI ? (modrm & 0xf8) === form.exact : modrm === form.exact;
-  if (form.digit !== null && (modrm >> 3 & 7) !== form.digit) return false;
+  if (form.digit !== null && ((modrm >> 3) & 7) !== form.digit) return false;
   return (modMask(form) & (modrm >= 0xc0 ? 2 : 1)) !== 0;
 }

@@ -5,18 +5,53 @@
  */
 import type { PhysicalMemory } from "./physical.ts";
 import { S } from "./state.ts";
-import { EXECUTE, GLOBAL, highWord, LARGE, WRITE, type Access } from "./tlb.ts";
+import { type Access, EXECUTE, GLOBAL, highWord, LARGE, WRITE } from "./tlb.ts";
 
 /** Bits of paging-structure entries. */
-const P = 1, RW = 2, US = 4, A = 0x20, D = 0x40, PS = 0x80, G = 0x100;
+const P = 1,
+  RW = 2,
+  US = 4,
+  A = 0x20,
+  D = 0x40,
+  PS = 0x80,
+  G = 0x100;
 /** Bits of a page fault's error code [SDM 3A 4.7]. */
-export const PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16;
+export const PF_P = 1,
+  PF_W = 2,
+  PF_U = 4,
+  PF_RSVD = 8,
+  PF_I = 16;
 
-export const CR0_PE = 1, CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_NE = 0x20, CR0_WP = 0x10000, CR0_AM = 0x40000, CR0_PG = 0x80000000;
-export const CR4_VME = 1, CR4_PVI = 2, CR4_TSD = 4, CR4_DE = 8, CR4_PSE = 0x10, CR4_PAE = 0x20, CR4_MCE = 0x40, CR4_PGE = 0x80, CR4_PCE = 0x100,
-  CR4_OSFXSR = 0x200, CR4_OSXMMEXCPT = 0x400, CR4_UMIP = 0x800, CR4_VMXE = 0x2000, CR4_FSGSBASE = 0x10000, CR4_PCIDE = 0x20000,
-  CR4_OSXSAVE = 0x40000, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000;
-export const EFER_SCE = 1, EFER_LME = 0x100, EFER_LMA = 0x400, EFER_NXE = 0x800;
+export const CR0_PE = 1,
+  CR0_MP = 2,
+  CR0_EM = 4,
+  CR0_TS = 8,
+  CR0_NE = 0x20,
+  CR0_WP = 0x10000,
+  CR0_AM = 0x40000,
+  CR0_PG = 0x80000000;
+export const CR4_VME = 1,
+  CR4_PVI = 2,
+  CR4_TSD = 4,
+  CR4_DE = 8,
+  CR4_PSE = 0x10,
+  CR4_PAE = 0x20,
+  CR4_MCE = 0x40,
+  CR4_PGE = 0x80,
+  CR4_PCE = 0x100,
+  CR4_OSFXSR = 0x200,
+  CR4_OSXMMEXCPT = 0x400,
+  CR4_UMIP = 0x800,
+  CR4_VMXE = 0x2000,
+  CR4_FSGSBASE = 0x10000,
+  CR4_PCIDE = 0x20000,
+  CR4_OSXSAVE = 0x40000,
+  CR4_SMEP = 0x100000,
+  CR4_SMAP = 0x200000;
+export const EFER_SCE = 1,
+  EFER_LME = 0x100,
+  EFER_LMA = 0x400,
+  EFER_NXE = 0x800;
 
 /** Width of physical addresses; CPUID 80000008 says so too. */
 export const PHYSICAL_BITS = 40;
@@ -49,7 +84,9 @@ export class Walker {
   #low = 0;
   #high = 0;
 
-  constructor(memory: PhysicalMemory) { this.#memory = memory; }
+  constructor(memory: PhysicalMemory) {
+    this.#memory = memory;
+  }
 
   /** Walks for one page. True: `page` and `flags` hold the translation. False: `code` holds the #PF error code. */
   walk(linear: number, request: Request): boolean {
@@ -67,7 +104,8 @@ export class Walker {
   }
 
   #walk32(linear: number, r: Request): boolean {
-    const { u32 } = this.#memory, cr4 = u32[S.CR4 >> 2]!;
+    const { u32 } = this.#memory,
+      cr4 = u32[S.CR4 >> 2]!;
     const pdeAt = (u32[S.CR3 >> 2]! & ~0xfff) + ((linear >>> 22) << 2);
     const pde = this.#memory.read32(pdeAt >>> 0);
     this.steps++;
@@ -80,7 +118,8 @@ export class Walker {
       return this.#finish32(pdeAt >>> 0, pde, page, LARGE, r);
     }
     this.#mark32(pdeAt >>> 0, pde);
-    const pteAt = (pde & ~0xfff) + ((linear >>> 10) & 0xffc), pte = this.#memory.read32(pteAt >>> 0);
+    const pteAt = (pde & ~0xfff) + ((linear >>> 10) & 0xffc),
+      pte = this.#memory.read32(pteAt >>> 0);
     this.steps++;
     if (!(pte & P)) return this.#refuse(r, 0);
     this.#gather(pte, 0);
@@ -92,19 +131,23 @@ export class Walker {
     if (wanted !== entry) this.#memory.write32(at, wanted);
     return this.#accept(page, flags, entry);
   }
-  #mark32(at: number, entry: number): void { if (!(entry & A)) this.#memory.write32(at, entry | A); }
+  #mark32(at: number, entry: number): void {
+    if (!(entry & A)) this.#memory.write32(at, entry | A);
+  }
 
   #walk64(linear: number, r: Request): boolean {
-    const { u32 } = this.#memory, long = (u32[S.EFER >> 2]! & EFER_LMA) !== 0;
-    const high = highWord(linear), low = linear >>> 0;
+    const { u32 } = this.#memory,
+      long = (u32[S.EFER >> 2]! & EFER_LMA) !== 0;
+    const high = highWord(linear),
+      low = linear >>> 0;
     let table: number;
     if (long) {
       table = (u32[S.CR3 >> 2]! & ~0xfff) >>> 0;
       table += (u32[(S.CR3 >> 2) + 1]! & 0xff) * 2 ** 32;
       if (!this.#step(table + ((high >>> 7) & 511) * 8, r, 4)) return false;
       table = this.#next();
-      if (!this.#step(table + ((high & 0x7f) << 2 | low >>> 30) * 8, r, 3)) return false;
-      if (this.#low & PS) return this.#finish64((this.#low & 0xc0000000) >>> 12 | (low >>> 12) & 0x3ffff, LARGE, r);
+      if (!this.#step(table + (((high & 0x7f) << 2) | (low >>> 30)) * 8, r, 3)) return false;
+      if (this.#low & PS) return this.#finish64(((this.#low & 0xc0000000) >>> 12) | ((low >>> 12) & 0x3ffff), LARGE, r);
     } else {
       const pdpte = (S.PDPTE >> 2) + (low >>> 30) * 2;
       this.#low = u32[pdpte]!;
@@ -112,16 +155,19 @@ export class Walker {
       if (!(this.#low & P)) return this.#refuse(r, 0);
     }
     table = this.#next();
-    if (!this.#step(table + (low >>> 21 & 511) * 8, r, 2)) return false;
-    if (this.#low & PS) return this.#finish64((this.#low & 0xffe00000) >>> 12 | (low >>> 12) & 0x1ff, LARGE, r);
-    if (!this.#step(this.#next() + (low >>> 12 & 511) * 8, r, 1)) return false;
+    if (!this.#step(table + ((low >>> 21) & 511) * 8, r, 2)) return false;
+    if (this.#low & PS) return this.#finish64(((this.#low & 0xffe00000) >>> 12) | ((low >>> 12) & 0x1ff), LARGE, r);
+    if (!this.#step(this.#next() + ((low >>> 12) & 511) * 8, r, 1)) return false;
     return this.#finish64(this.#low >>> 12, 0, r);
   }
-  #next(): number { return ((this.#low & ~0xfff) >>> 0) + (this.#high & 0xfffff) * 2 ** 32; }
+  #next(): number {
+    return ((this.#low & ~0xfff) >>> 0) + (this.#high & 0xfffff) * 2 ** 32;
+  }
   #at = 0;
   /** Reads one entry; levels 4 to 1. Upper entries are marked accessed as they are used. */
   #step(at: number, r: Request, level: number): boolean {
-    const low = this.#memory.read32(at), high = this.#memory.read32(at + 4);
+    const low = this.#memory.read32(at),
+      high = this.#memory.read32(at + 4);
     this.#at = at;
     this.steps++;
     if (!(low & P)) return this.#refuse(r, 0);

@@ -27,7 +27,10 @@ export interface MmioHandler {
   write(address: number, bytes: number, value: number): void;
 }
 
-const unmapped: MmioHandler = { read: (_address, bytes) => (bytes === 4 ? 0xffffffff : (1 << (8 * bytes)) - 1), write: () => {} };
+const unmapped: MmioHandler = {
+  read: (_address, bytes) => (bytes === 4 ? 0xffffffff : (1 << (8 * bytes)) - 1),
+  write: () => {},
+};
 
 /** Addresses within the WebAssembly memory. */
 export const LAYOUT = (() => {
@@ -35,7 +38,15 @@ export const LAYOUT = (() => {
   const tlbs = 0x20000;
   const blockTable = tlbs + MAX_CPUS * TLB_BYTES;
   const records = blockTable + BLOCK_TABLE_ENTRIES * 16;
-  return { saveAreas, tlbs, tlbBytes: TLB_BYTES, blockTable, records, recordsEnd: records + RECORD_ARENA, ram: records + RECORD_ARENA };
+  return {
+    saveAreas,
+    tlbs,
+    tlbBytes: TLB_BYTES,
+    blockTable,
+    records,
+    recordsEnd: records + RECORD_ARENA,
+    ram: records + RECORD_ARENA,
+  };
 })();
 
 export class PhysicalMemory {
@@ -58,7 +69,11 @@ export class PhysicalMemory {
   /** `ramBytes`: a multiple of 4096, at most 3.5 GiB. `extraBytes`: for ROM images and frame buffers, see `allocate`. */
   constructor(ramBytes: number, extraBytes = 0) {
     if (!Number.isInteger(ramBytes / PAGE) || ramBytes <= 0 || ramBytes + extraBytes > MAX_RAM) {
-      throw new ConfigError("memory", ramBytes, "a positive multiple of 4096 bytes, at most 3.5 GiB with ROMs and frame buffers");
+      throw new ConfigError(
+        "memory",
+        ramBytes,
+        "a positive multiple of 4096 bytes, at most 3.5 GiB with ROMs and frame buffers",
+      );
     }
     this.ramBytes = ramBytes;
     const pages = Math.ceil((LAYOUT.ram + ramBytes + extraBytes) / 65536);
@@ -75,13 +90,16 @@ export class PhysicalMemory {
   }
 
   /** Guest RAM as bytes: offset 0 is physical address 0. */
-  get ram(): Uint8Array { return this.u8.subarray(LAYOUT.ram, LAYOUT.ram + this.ramBytes); }
+  get ram(): Uint8Array {
+    return this.u8.subarray(LAYOUT.ram, LAYOUT.ram + this.ramBytes);
+  }
 
   /** Host memory for a ROM or a frame buffer, as a page-aligned address; out of the `extraBytes` given at the start. */
   allocate(bytes: number): number {
     const at = this.#free;
     this.#free += Math.ceil(bytes / PAGE) * PAGE;
-    if (this.#free > this.u8.length) throw new ConfigError("extraBytes", bytes, "at least the sum of all ROMs and frame buffers");
+    if (this.#free > this.u8.length)
+      throw new ConfigError("extraBytes", bytes, "at least the sum of all ROMs and frame buffers");
     return at;
   }
   /** Maps a page to host memory; a page that is not writable sends writes to its handler (absent: ignored). */
@@ -96,15 +114,19 @@ export class PhysicalMemory {
     this.writeHost[page] = 0;
     this.#handlers.set(page, handler);
   }
-  unmap(page: number): void { this.mapMmio(page, unmapped); }
-  handler(page: number): MmioHandler { return this.#handlers.get(page) ?? unmapped; }
+  unmap(page: number): void {
+    this.mapMmio(page, unmapped);
+  }
+  handler(page: number): MmioHandler {
+    return this.#handlers.get(page) ?? unmapped;
+  }
 
   /** Physical reads and writes of page tables, VMCS and the like: no paging, no TLB. `address` is below 2^52. */
   read32(address: number): number {
     const page = Math.floor(address / PAGE);
     if (page >= PAGES) return 0xffffffff;
     const host = this.readHost[page]!;
-    return host === 0 ? this.handler(page).read(address, 4) >>> 0 : this.u32[(host + address % PAGE) >> 2]!;
+    return host === 0 ? this.handler(page).read(address, 4) >>> 0 : this.u32[(host + (address % PAGE)) >> 2]!;
   }
   write32(address: number, value: number): void {
     const page = Math.floor(address / PAGE);
@@ -112,7 +134,7 @@ export class PhysicalMemory {
     const host = this.writeHost[page]!;
     if (host === 0) this.handler(page).write(address, 4, value >>> 0);
     else {
-      this.u32[(host + address % PAGE) >> 2] = value;
+      this.u32[(host + (address % PAGE)) >> 2] = value;
       if (this.codePages[page]) this.onCodeWrite(address, 4);
     }
   }
@@ -121,11 +143,13 @@ export class PhysicalMemory {
 
   /** A write by a bus master; tells the block cache. Pages that are not memory are skipped. */
   dmaWrite(address: number, bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length;) {
-      const at = address + done, page = Math.floor(at / PAGE), n = Math.min(bytes.length - done, PAGE - at % PAGE);
+    for (let done = 0; done < bytes.length; ) {
+      const at = address + done,
+        page = Math.floor(at / PAGE),
+        n = Math.min(bytes.length - done, PAGE - (at % PAGE));
       const host = page < PAGES ? this.writeHost[page]! : 0;
       if (host !== 0) {
-        this.u8.set(bytes.subarray(done, done + n), host + at % PAGE);
+        this.u8.set(bytes.subarray(done, done + n), host + (at % PAGE));
         if (this.codePages[page]) this.onCodeWrite(at, n);
       }
       done += n;
@@ -133,11 +157,13 @@ export class PhysicalMemory {
   }
   /** A read by a bus master. Pages that are not memory give all ones. */
   dmaRead(address: number, into: Uint8Array): void {
-    for (let done = 0; done < into.length;) {
-      const at = address + done, page = Math.floor(at / PAGE), n = Math.min(into.length - done, PAGE - at % PAGE);
+    for (let done = 0; done < into.length; ) {
+      const at = address + done,
+        page = Math.floor(at / PAGE),
+        n = Math.min(into.length - done, PAGE - (at % PAGE));
       const host = page < PAGES ? this.readHost[page]! : 0;
       if (host === 0) into.fill(0xff, done, done + n);
-      else into.set(this.u8.subarray(host + at % PAGE, host + at % PAGE + n), done);
+      else into.set(this.u8.subarray(host + (at % PAGE), host + (at % PAGE) + n), done);
       done += n;
     }
   }

@@ -8,10 +8,12 @@
  * change of privilege or address space needs no flush, and no fast comparison matches an entry marked slow
  * (MMIO, pages with decoded code, watchpoints) or an access that crosses its page.
  */
-import { LAYOUT, PAGE, TLB_ENTRIES, TLB_ENTRY_BYTES, type PhysicalMemory } from "./physical.ts";
+import { LAYOUT, PAGE, type PhysicalMemory, TLB_ENTRIES, TLB_ENTRY_BYTES } from "./physical.ts";
 
 export type Access = 0 | 1 | 2;
-export const READ = 0, WRITE = 1, EXECUTE = 2;
+export const READ = 0,
+  WRITE = 1,
+  EXECUTE = 2;
 
 /** Offsets within an entry. */
 export const ENTRY = {
@@ -23,17 +25,21 @@ export const ENTRY = {
   page: 16,
 } as const;
 /** Flags of an entry. */
-export const GLOBAL = 1, LARGE = 2;
+export const GLOBAL = 1,
+  LARGE = 2;
 export const SLOW = 1;
 /** A tag that no access has: bits 63:48 are not a sign extension. */
-const EMPTY_LOW = 0, EMPTY_HIGH = 0x55550000;
+const EMPTY_LOW = 0,
+  EMPTY_HIGH = 0x55550000;
 const GROUPS = 256;
 
 /** Variant bits of a data context. */
-export const USER = 1, WRITE_PROTECT = 2, SMAP_CHECKED = 4;
+export const USER = 1,
+  WRITE_PROTECT = 2,
+  SMAP_CHECKED = 4;
 /** Variant bit of an execute context, beside USER. */
 export const SMEP_CHECKED = 2;
-export const contextOf = (group: number, variant: number) => group << 4 | variant << 1;
+export const contextOf = (group: number, variant: number) => (group << 4) | (variant << 1);
 
 export class Tlb {
   readonly base: number;
@@ -52,7 +58,7 @@ export class Tlb {
 
   /** Address of the entry that a linear page maps to. */
   entry(access: Access, linear: number): number {
-    return this.base + ((access * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1))) * TLB_ENTRY_BYTES);
+    return this.base + (access * TLB_ENTRIES + ((linear >>> 12) & (TLB_ENTRIES - 1))) * TLB_ENTRY_BYTES;
   }
   /** Does the entry hold this page in this context (slow or not)? */
   hit(entry: number, linear: number, context: number): boolean {
@@ -61,14 +67,17 @@ export class Tlb {
   }
   /** True if the entry holds a global page that another address space of this processor brought in. */
   adopt(entry: number, linear: number, context: number): boolean {
-    const { i32 } = this.#memory, at = entry >> 2;
+    const { i32 } = this.#memory,
+      at = entry >> 2;
     const differs = (i32[at]! & ~SLOW) ^ ((linear & ~0xfff) | context);
     if ((differs & ~0xff0) !== 0 || i32[at + 1] !== highWord(linear) || !(i32[at + 3]! & GLOBAL)) return false;
     i32[at] = (i32[at]! & SLOW) | (linear & ~0xfff) | context;
     return true;
   }
   fill(access: Access, linear: number, context: number, page: number, flags: number): number {
-    const { i32, u32 } = this.#memory, entry = this.entry(access, linear), at = entry >> 2;
+    const { i32, u32 } = this.#memory,
+      entry = this.entry(access, linear),
+      at = entry >> 2;
     const host = this.#host(access, page);
     const slow = host === 0 || (access === WRITE && this.#slowWrite(page, host));
     i32[at] = (linear & ~0xfff) | context | (slow ? SLOW : 0);
@@ -114,7 +123,9 @@ export class Tlb {
   }
   /** Removes a page from every space (INVLPG removes global pages too), and every part of a large page around it. */
   invalidate(linear: number): void {
-    const { i32 } = this.#memory, low = linear & ~0xfff, high = highWord(linear);
+    const { i32 } = this.#memory,
+      low = linear & ~0xfff,
+      high = highWord(linear);
     this.#each((at) => {
       if (i32[at + 1] !== high) return;
       const mask = i32[at + 3]! & LARGE ? ~0x3fffff : ~0xfff;
@@ -123,14 +134,17 @@ export class Tlb {
   }
   flushNonGlobal(): void {
     const { i32 } = this.#memory;
-    this.#each((at) => { if (!(i32[at + 3]! & GLOBAL)) this.#clear(at); });
+    this.#each((at) => {
+      if (!(i32[at + 3]! & GLOBAL)) this.#clear(at);
+    });
   }
   /** After the physical map changed: host addresses are stale. Translations stay. */
   refreshHosts(): void {
     const { i32, u32 } = this.#memory;
     this.#each((at, access) => {
       if (i32[at + 1] === EMPTY_HIGH) return;
-      const page = u32[at + 4]!, host = this.#host(access, page);
+      const page = u32[at + 4]!,
+        host = this.#host(access, page);
       u32[at + 2] = host;
       const slow = host === 0 || (access === WRITE && this.#slowWrite(page, host));
       i32[at] = (i32[at]! & ~SLOW) | (slow ? SLOW : 0);
@@ -141,16 +155,22 @@ export class Tlb {
     const { i32, u32 } = this.#memory;
     for (let i = 0; i < TLB_ENTRIES; i++) {
       const at = (this.base + (WRITE * TLB_ENTRIES + i) * TLB_ENTRY_BYTES) >> 2;
-      if (u32[at + 4] === page && i32[at + 1] !== EMPTY_HIGH) i32[at] = i32[at]! & ~SLOW | (this.#slowWrite(page, u32[at + 2]!) ? SLOW : 0);
+      if (u32[at + 4] === page && i32[at + 1] !== EMPTY_HIGH)
+        i32[at] = (i32[at]! & ~SLOW) | (this.#slowWrite(page, u32[at + 2]!) ? SLOW : 0);
     }
   }
 
   /** What a guest can observe: tags without `slow`, flags and pages. Host addresses are not part of it. */
-  save(): { entries: [access: number, index: number, low: number, high: number, flags: number, page: number][]; spaces: string[]; group: number } {
+  save(): {
+    entries: [access: number, index: number, low: number, high: number, flags: number, page: number][];
+    spaces: string[];
+    group: number;
+  } {
     const { i32, u32 } = this.#memory;
     const entries: [number, number, number, number, number, number][] = [];
     this.#each((at, access, index) => {
-      if (i32[at + 1] !== EMPTY_HIGH) entries.push([access, index, i32[at]! & ~SLOW, i32[at + 1]!, i32[at + 3]!, u32[at + 4]!]);
+      if (i32[at + 1] !== EMPTY_HIGH)
+        entries.push([access, index, i32[at]! & ~SLOW, i32[at + 1]!, i32[at + 3]!, u32[at + 4]!]);
     });
     return { entries, spaces: [...this.#spaces], group: this.group };
   }
@@ -161,19 +181,28 @@ export class Tlb {
     this.group = saved.group;
     for (const [access, index, low, high, flags, page] of saved.entries) {
       const at = (this.base + (access * TLB_ENTRIES + index) * TLB_ENTRY_BYTES) >> 2;
-      i32[at] = low; i32[at + 1] = high; i32[at + 3] = flags; u32[at + 4] = page; u32[at + 5] = 0;
+      i32[at] = low;
+      i32[at + 1] = high;
+      i32[at + 3] = flags;
+      u32[at + 4] = page;
+      u32[at + 5] = 0;
     }
     this.refreshHosts();
   }
 
   #clear(at: number): void {
     const { i32 } = this.#memory;
-    i32[at] = EMPTY_LOW; i32[at + 1] = EMPTY_HIGH;
-    i32[at + 2] = 0; i32[at + 3] = 0; i32[at + 4] = 0; i32[at + 5] = 0;
+    i32[at] = EMPTY_LOW;
+    i32[at + 1] = EMPTY_HIGH;
+    i32[at + 2] = 0;
+    i32[at + 3] = 0;
+    i32[at + 4] = 0;
+    i32[at + 5] = 0;
   }
   #each(visit: (at: number, access: number, index: number) => void): void {
     for (let access = 0; access < 3; access++) {
-      for (let i = 0; i < TLB_ENTRIES; i++) visit((this.base + (access * TLB_ENTRIES + i) * TLB_ENTRY_BYTES) >> 2, access, i);
+      for (let i = 0; i < TLB_ENTRIES; i++)
+        visit((this.base + (access * TLB_ENTRIES + i) * TLB_ENTRY_BYTES) >> 2, access, i);
     }
   }
 }

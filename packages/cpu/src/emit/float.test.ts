@@ -7,7 +7,8 @@ const test = suite("fast paths of SSE arithmetic");
 
 /** MXCSR and the low quadword of XMM0 after one instruction, XMM0 op XMM1, on an executor. */
 function result(executor: "evaluator" | "interpreter", bytes: number[], a: Long, b: Long): string {
-  const cpu = new Cpu({ memory: "64KiB", executor }), image = (v: Long) => Uint8Array.from([...v.toBytesLE(), ...new Array(24).fill(0)]);
+  const cpu = new Cpu({ memory: "64KiB", executor }),
+    image = (v: Long) => Uint8Array.from([...v.toBytesLE(), ...new Array(24).fill(0)]);
   cpu.write(0x1000, [...bytes, 0xf4]);
   cpu.enter("long", 0x1000);
   cpu.set("MXCSR", 0x1fa0);

@@ -9,15 +9,16 @@ import { helpers, vectorHelpers } from "../core/helpers.ts";
 import { BLOCK_TABLE_ENTRIES, LAYOUT, type PhysicalMemory, TLB_ENTRIES, TLB_ENTRY_BYTES } from "../core/physical.ts";
 import type { Processor } from "../core/processor.ts";
 import { beyondLimit, blockAt, type Executor, faulted, runBlock, step } from "../core/run.ts";
-import { CS, S, SEG, segment, SS } from "../core/state.ts";
+import { CS, S, SEG, SS, segment } from "../core/state.ts";
 import { ENTRY, EXECUTE } from "../core/tlb.ts";
-import { handlerStore, helperNames, vectorHelperNames, declareImports, SLOT } from "./handlers.ts";
+import { declareImports, handlerStore, helperNames, SLOT, vectorHelperNames } from "./handlers.ts";
 import { HEADER, HEADER_BYTES, REC, RECORD_BYTES, STATUS } from "./records.ts";
 import { strideOf } from "./stride.ts";
 import { Code, I32, I64, Module } from "./wasm.ts";
 
 /** Index in the block table; the same hash is emitted below. */
-const slotOf = (physical: number) => LAYOUT.blockTable + (((physical ^ (physical >>> 14)) & (BLOCK_TABLE_ENTRIES - 1)) << 4);
+const slotOf = (physical: number) =>
+  LAYOUT.blockTable + (((physical ^ (physical >>> 14)) & (BLOCK_TABLE_ENTRIES - 1)) << 4);
 
 /** Part of every key in the block table, so that an empty entry equals none. */
 const KEY_VALID = 8;
@@ -32,8 +33,14 @@ function emitLoop(): WebAssembly.Module {
   end.i32(0).memory("i64.load", S.LINEAR_MASK).op("i64.and").memory("i64.store", S.RIP).i32(STATUS.jumped);
   const stale = new Code(1);
   stale.i32(STATUS.stale);
-  const run = new Code(0), rec = run.local(I32), entry = run.local(I32), slot = run.local(I32), status = run.local(I32);
-  const rip = run.local(I64), linear = run.local(I64), physical = run.local(I64);
+  const run = new Code(0),
+    rec = run.local(I32),
+    entry = run.local(I32),
+    slot = run.local(I32),
+    status = run.local(I32);
+  const rip = run.local(I64),
+    linear = run.local(I64),
+    physical = run.local(I64);
   const state32 = (at: number) => run.i32(0).memory("i32.load", at);
   const state64 = (at: number) => run.i32(0).memory("i64.load", at);
   const leaveIf = (why: number) => run.open("if").i32(why).op("return").end();
@@ -46,24 +53,78 @@ function emitLoop(): WebAssembly.Module {
   state64(S.RIP).tee(rip);
   state64(segment(CS) + SEG.effectiveBase).op("i64.add");
   state64(S.LINEAR_MASK).op("i64.and").tee(linear);
-  run.i64(12n).op("i64.shr_u").op("i32.wrap_i64").i32(TLB_ENTRIES - 1).op("i32.and").i32(Math.clz32(1) - Math.clz32(TLB_ENTRY_BYTES)).op("i32.shl");
+  run
+    .i64(12n)
+    .op("i64.shr_u")
+    .op("i32.wrap_i64")
+    .i32(TLB_ENTRIES - 1)
+    .op("i32.and")
+    .i32(Math.clz32(1) - Math.clz32(TLB_ENTRY_BYTES))
+    .op("i32.shl");
   state32(S.TLB_BASE).op("i32.add").tee(entry);
   const array = EXECUTE * TLB_ENTRIES * TLB_ENTRY_BYTES;
   run.memory("i64.load", array + ENTRY.tag);
   run.get(linear).i64(-4096n).op("i64.and").i32(0).memory("i64.load32_u", S.TLB_EXEC_CONTEXT).op("i64.or").op("i64.ne");
   leaveIf(STATUS.lookUp);
-  run.get(entry).memory("i64.load32_u", array + ENTRY.page).i64(12n).op("i64.shl").get(linear).i64(4095n).op("i64.and").op("i64.or").tee(physical);
+  run
+    .get(entry)
+    .memory("i64.load32_u", array + ENTRY.page)
+    .i64(12n)
+    .op("i64.shl")
+    .get(linear)
+    .i64(4095n)
+    .op("i64.and")
+    .op("i64.or")
+    .tee(physical);
   // The block table.
-  run.op("i32.wrap_i64").tee(slot).get(slot).i32(14).op("i32.shr_u").op("i32.xor").i32(BLOCK_TABLE_ENTRIES - 1).op("i32.and").i32(4).op("i32.shl").tee(slot);
-  run.memory("i64.load", LAYOUT.blockTable).get(physical).i64(4n).op("i64.shl").i32(0).memory("i64.load32_u", S.MODE).op("i64.or").i64(BigInt(KEY_VALID)).op("i64.or").op("i64.ne");
+  run
+    .op("i32.wrap_i64")
+    .tee(slot)
+    .get(slot)
+    .i32(14)
+    .op("i32.shr_u")
+    .op("i32.xor")
+    .i32(BLOCK_TABLE_ENTRIES - 1)
+    .op("i32.and")
+    .i32(4)
+    .op("i32.shl")
+    .tee(slot);
+  run
+    .memory("i64.load", LAYOUT.blockTable)
+    .get(physical)
+    .i64(4n)
+    .op("i64.shl")
+    .i32(0)
+    .memory("i64.load32_u", S.MODE)
+    .op("i64.or")
+    .i64(BigInt(KEY_VALID))
+    .op("i64.or")
+    .op("i64.ne");
   leaveIf(STATUS.lookUp);
-  run.get(slot).memory("i32.load", LAYOUT.blockTable + 8).set(rec);
+  run
+    .get(slot)
+    .memory("i32.load", LAYOUT.blockTable + 8)
+    .set(rec);
   // The whole block must be within the limit of CS.
-  run.get(rip).get(rec).i32(HEADER_BYTES).op("i32.sub").memory("i64.load32_u", HEADER_BYTES + HEADER.bytes).op("i64.add").i64(-1n).op("i64.add");
+  run
+    .get(rip)
+    .get(rec)
+    .i32(HEADER_BYTES)
+    .op("i32.sub")
+    .memory("i64.load32_u", HEADER_BYTES + HEADER.bytes)
+    .op("i64.add")
+    .i64(-1n)
+    .op("i64.add");
   state64(S.CODE_LAST).op("i64.gt_u");
   leaveIf(STATUS.lookUp);
   run.i32(0);
-  state32(S.BUDGET).get(rec).i32(HEADER_BYTES).op("i32.sub").memory("i32.load", HEADER_BYTES + HEADER.count).op("i32.sub").memory("i32.store", S.BUDGET);
+  state32(S.BUDGET)
+    .get(rec)
+    .i32(HEADER_BYTES)
+    .op("i32.sub")
+    .memory("i32.load", HEADER_BYTES + HEADER.count)
+    .op("i32.sub")
+    .memory("i32.store", S.BUDGET);
   run.open("loop");
   const again = run.depth;
   run.get(rec).get(rec).memory("i32.load", REC.handler).callIndirect(handlerType).tee(status).op("i32.eqz").open("if");
@@ -139,8 +200,12 @@ export class Interpreter implements Executor {
   }
   /** Tells the processor which instruction is at hand; its offset in CS. */
   #enter(record: number): number {
-    const cpu = this.#cpu, { u16, i32 } = this.#memory, long = cpu.u32(S.LINEAR_MASK + 4) !== 0;
-    const start = cpu.number(S.RIP), ip = start + i32[(record + REC.delta) >> 2]!, next = start + i32[(record + REC.next) >> 2]!;
+    const cpu = this.#cpu,
+      { u16, i32 } = this.#memory,
+      long = cpu.u32(S.LINEAR_MASK + 4) !== 0;
+    const start = cpu.number(S.RIP),
+      ip = start + i32[(record + REC.delta) >> 2]!,
+      next = start + i32[(record + REC.next) >> 2]!;
     cpu.remaining = u16[(record + REC.remaining) >> 1]!;
     cpu.setBounds(this.#decoded[(record - LAYOUT.records) / 16]!, long ? ip : ip >>> 0, long ? next : next >>> 0);
     return cpu.ip;
@@ -148,25 +213,32 @@ export class Interpreter implements Executor {
 
   /** The block at RIP was not in the table: find or build it. False if the loop must look for events first. */
   #lookUp(cpu: Processor): boolean {
-    const { i32 } = this.#memory, block = blockAt(cpu);
+    const { i32 } = this.#memory,
+      block = blockAt(cpu);
     if (block === null) return i32[S.ATTENTION >> 2] === 0;
     if (beyondLimit(cpu, block)) step(cpu);
     else if (block.secondPage >= 0 || !block.valid || !this.#remembered(block)) runBlock(cpu, block);
     else this.#enterTable(block);
     return true;
   }
-  #remembered(block: Block): boolean { return this.#blocks.holds(block); }
+  #remembered(block: Block): boolean {
+    return this.#blocks.holds(block);
+  }
   #enterTable(block: Block): void {
     if (block.record === 0) this.#translate(block);
-    const { u32, u64 } = this.#memory, slot = slotOf(block.physical);
+    const { u32, u64 } = this.#memory,
+      slot = slotOf(block.physical);
     u64[slot >> 3] = BigInt(block.physical) * 16n + BigInt(block.mode | KEY_VALID);
     u32[(slot + 8) >> 2] = block.record;
   }
   #drop(block: Block): void {
     if (block.record === 0) return;
-    const { u32, i32 } = this.#memory, slot = slotOf(block.physical);
+    const { u32, i32 } = this.#memory,
+      slot = slotOf(block.physical);
     if (u32[(slot + 8) >> 2] === block.record) u32.fill(0, slot >> 2, (slot + 16) >> 2);
-    block.insns.forEach((_, i) => { i32[(block.record + i * RECORD_BYTES + REC.handler) >> 2] = SLOT.stale; });
+    block.insns.forEach((_, i) => {
+      i32[(block.record + i * RECORD_BYTES + REC.handler) >> 2] = SLOT.stale;
+    });
     block.record = 0;
   }
 
@@ -175,11 +247,14 @@ export class Interpreter implements Executor {
     if (this.#free + bytes > LAYOUT.recordsEnd) this.#reclaim();
     handlerStore.prepare(block.insns);
     this.#instantiate();
-    const { i32 } = this.#memory, first = this.#free + HEADER_BYTES, count = block.insns.length;
+    const { i32 } = this.#memory,
+      first = this.#free + HEADER_BYTES,
+      count = block.insns.length;
     this.#free += bytes;
     i32[(first + HEADER.count) >> 2] = count;
     i32[(first + HEADER.bytes) >> 2] = block.bytes;
-    block.insns.forEach((insn, i) => this.#record(first + i * RECORD_BYTES, insn, block.offsets[i]!, count - i));
+    for (const [i, insn] of block.insns.entries())
+      this.#record(first + i * RECORD_BYTES, insn, block.offsets[i]!, count - i);
     const end = first + count * RECORD_BYTES;
     i32[(end + REC.handler) >> 2] = SLOT.end;
     i32[(end + REC.next) >> 2] = block.bytes;
@@ -198,13 +273,22 @@ export class Interpreter implements Executor {
     }
   }
   #record(at: number, insn: Decoded, delta: number, remaining: number): void {
-    const { i32, u16, u8 } = this.#memory, next = delta + insn.length;
+    const { i32, u16, u8 } = this.#memory,
+      next = delta + insn.length;
     this.#decoded[(at - LAYOUT.records) / 16] = insn;
     i32[(at + REC.handler) >> 2] = handlerStore.slot(insn)!;
     insn.operands.forEach((o, i) => {
       if (i > 2) return;
-      const address = o.kind === "gpr" ? S.GPR + o.reg : o.kind === "xmm" ? S.YMM + 32 * o.reg : o.kind === "mm" ? S.FPR + 16 * o.reg
-        : o.kind === "seg" ? segment(o.reg) + SEG.selector : 0;
+      const address =
+        o.kind === "gpr"
+          ? S.GPR + o.reg
+          : o.kind === "xmm"
+            ? S.YMM + 32 * o.reg
+            : o.kind === "mm"
+              ? S.FPR + 16 * o.reg
+              : o.kind === "seg"
+                ? segment(o.reg) + SEG.selector
+                : 0;
       u16[(at + REC.operands + 2 * i) >> 1] = address;
     });
     const slot = (n: number) => (n === NO_REGISTER ? S.ZERO : n === RIP_BASE ? S.RIP : S.GPR + 8 * n);
@@ -222,8 +306,10 @@ export class Interpreter implements Executor {
   }
   /** Immediates are cut to their operand's size; displacements count from the block's start. */
   #immediate(at: number, insn: Decoded, next: number): void {
-    const { i32 } = this.#memory, operand = insn.operands.find((o) => o.kind === "imm" || o.kind === "rel");
-    let low = insn.immLow, high = insn.immHigh;
+    const { i32 } = this.#memory,
+      operand = insn.operands.find((o) => o.kind === "imm" || o.kind === "rel");
+    let low = insn.immLow,
+      high = insn.immHigh;
     if (operand?.kind === "rel") {
       const target = insn.immLow + next;
       low = target | 0;
@@ -240,22 +326,34 @@ export class Interpreter implements Executor {
 
   #calls(): Record<string, (...args: number[]) => number> {
     return {
-      load: (record, size) => this.#access(record!, size!, (cpu, linear, bytes) => cpu.access.load(linear, bytes, S.RESULT)),
-      store: (record, size) => this.#access(record!, size!, (cpu, linear, bytes) => cpu.access.store(linear, bytes, S.ARG0)),
-      modify: (record, size) => this.#access(record!, size!, (cpu, linear, bytes) => cpu.access.loadForWrite(linear, bytes, S.RESULT)),
-      probe: (record, size) => this.#access(record!, size!, (cpu, linear, bytes) => cpu.access.probeWrite(linear, bytes)),
-      helper: (record, number) => this.#guard(record!, (cpu) => {
-        const { u64 } = this.#memory;
-        const args = [0, 1, 2, 3, 4, 5].map((i) => u64[(S.ARG0 >> 3) + i]!);
-        u64[S.RESULT >> 3] = helpers[helperNames.names[number!]!]!(cpu, args);
-      }),
-      vectorHelper: (record, number) => this.#guard(record!, (cpu) => {
-        const { u64 } = this.#memory, vector = (at: number) => u64[at >> 3]! | (u64[(at >> 3) + 1]! << 64n);
-        const words = [0, 1, 2].map((i) => u64[(S.ARG0 >> 3) + i]!);
-        const result = vectorHelpers[vectorHelperNames.names[number!]!]!(cpu, vector(S.VECTOR_A), vector(S.VECTOR_B), words);
-        u64[S.RESULT >> 3] = result;
-        u64[(S.RESULT >> 3) + 1] = result >> 64n;
-      }),
+      load: (record, size) =>
+        this.#access(record!, size!, (cpu, linear, bytes) => cpu.access.load(linear, bytes, S.RESULT)),
+      store: (record, size) =>
+        this.#access(record!, size!, (cpu, linear, bytes) => cpu.access.store(linear, bytes, S.ARG0)),
+      modify: (record, size) =>
+        this.#access(record!, size!, (cpu, linear, bytes) => cpu.access.loadForWrite(linear, bytes, S.RESULT)),
+      probe: (record, size) =>
+        this.#access(record!, size!, (cpu, linear, bytes) => cpu.access.probeWrite(linear, bytes)),
+      helper: (record, number) =>
+        this.#guard(record!, (cpu) => {
+          const { u64 } = this.#memory;
+          const args = [0, 1, 2, 3, 4, 5].map((i) => u64[(S.ARG0 >> 3) + i]!);
+          u64[S.RESULT >> 3] = helpers[helperNames.names[number!]!]!(cpu, args);
+        }),
+      vectorHelper: (record, number) =>
+        this.#guard(record!, (cpu) => {
+          const { u64 } = this.#memory,
+            vector = (at: number) => u64[at >> 3]! | (u64[(at >> 3) + 1]! << 64n);
+          const words = [0, 1, 2].map((i) => u64[(S.ARG0 >> 3) + i]!);
+          const result = vectorHelpers[vectorHelperNames.names[number!]!]!(
+            cpu,
+            vector(S.VECTOR_A),
+            vector(S.VECTOR_B),
+            words,
+          );
+          u64[S.RESULT >> 3] = result;
+          u64[(S.RESULT >> 3) + 1] = result >> 64n;
+        }),
       rare: (record) => {
         const status = this.#guard(record!, (cpu) => cpu.x.run(cpu.x.insn, cpu.ip, cpu.nextIP));
         return status === 0 && this.#cpu.jumped ? STATUS.jumped : status;
@@ -267,7 +365,11 @@ export class Interpreter implements Executor {
     };
   }
   #access(record: number, size: number, access: (cpu: Processor, linear: number, bytes: number) => boolean): number {
-    const cpu = this.#cpu, { i32, u32 } = this.#memory, bytes = size & 0xff, low = u32[S.ARG2 >> 2]!, high = i32[(S.ARG2 >> 2) + 1]!;
+    const cpu = this.#cpu,
+      { i32, u32 } = this.#memory,
+      bytes = size & 0xff,
+      low = u32[S.ARG2 >> 2]!,
+      high = i32[(S.ARG2 >> 2) + 1]!;
     this.#enter(record);
     const linear = high * 2 ** 32 + low;
     if (cpu.u32(S.LINEAR_MASK + 4) !== 0 && (linear < -(2 ** 47) || linear + bytes > 2 ** 47)) {

@@ -1,10 +1,14 @@
 /** Vector operations as WebAssembly SIMD opcodes; those that it lacks are composed. */
 import type { Lane, VectorBinary, VectorLogic } from "../core/exec.ts";
-import type { Node } from "./graph.ts";
 import type { Emitter } from "./emitter.ts";
+import type { Node } from "./graph.ts";
 import { type Code, V128 } from "./wasm.ts";
 
-export const LOAD = 0x00, STORE = 0x0b, LOAD32_ZERO = 0x5c, LOAD64_ZERO = 0x5d, SHUFFLE = 0x0d;
+export const LOAD = 0x00,
+  STORE = 0x0b,
+  LOAD32_ZERO = 0x5c,
+  LOAD64_ZERO = 0x5d,
+  SHUFFLE = 0x0d;
 export const LOGIC: Record<VectorLogic, number> = { and: 0x4e, andnot: 0x4f, or: 0x50, xor: 0x51 };
 export const EXTRACT_LANE: Record<Lane, number> = { 8: 0x16, 16: 0x19, 32: 0x1b, 64: 0x1d };
 const REPLACE_LANE: Record<Lane, number> = { 8: 0x17, 16: 0x1a, 32: 0x1c, 64: 0x1e };
@@ -12,19 +16,31 @@ const SPLAT64 = 0x12;
 export const NARROW = { s: { 8: 0x65, 16: 0x85 }, u: { 8: 0x66, 16: 0x86 } } as const;
 /** extmul_low_s by lane width; high is one more, unsigned two more. */
 export const MUL_WIDE = { 8: 0x9c, 16: 0xbc, 32: 0xdc } as const;
-export const DOT = 0xba, ADD_PAIRS8 = 0x7c, ADD_PAIRS16 = 0x7e;
+export const DOT = 0xba,
+  ADD_PAIRS8 = 0x7c,
+  ADD_PAIRS16 = 0x7e;
 export const BITMASK: Record<Lane, number> = { 8: 0x64, 16: 0x84, 32: 0xa4, 64: 0xc4 };
 
 const BINARY: Partial<Record<VectorBinary, Partial<Record<Lane, number>>>> = {
-  add: { 8: 0x6e, 16: 0x8e, 32: 0xae, 64: 0xce }, sub: { 8: 0x71, 16: 0x91, 32: 0xb1, 64: 0xd1 },
+  add: { 8: 0x6e, 16: 0x8e, 32: 0xae, 64: 0xce },
+  sub: { 8: 0x71, 16: 0x91, 32: 0xb1, 64: 0xd1 },
   mul: { 16: 0x95, 32: 0xb5, 64: 0xd5 },
-  addSatS: { 8: 0x6f, 16: 0x8f }, addSatU: { 8: 0x70, 16: 0x90 }, subSatS: { 8: 0x72, 16: 0x92 }, subSatU: { 8: 0x73, 16: 0x93 },
-  minS: { 8: 0x76, 16: 0x96, 32: 0xb6 }, minU: { 8: 0x77, 16: 0x97, 32: 0xb7 },
-  maxS: { 8: 0x78, 16: 0x98, 32: 0xb8 }, maxU: { 8: 0x79, 16: 0x99, 32: 0xb9 },
-  avgU: { 8: 0x7b, 16: 0x9b }, eq: { 8: 0x23, 16: 0x2d, 32: 0x37, 64: 0xd6 }, gtS: { 8: 0x27, 16: 0x31, 32: 0x3b, 64: 0xd9 },
+  addSatS: { 8: 0x6f, 16: 0x8f },
+  addSatU: { 8: 0x70, 16: 0x90 },
+  subSatS: { 8: 0x72, 16: 0x92 },
+  subSatU: { 8: 0x73, 16: 0x93 },
+  minS: { 8: 0x76, 16: 0x96, 32: 0xb6 },
+  minU: { 8: 0x77, 16: 0x97, 32: 0xb7 },
+  maxS: { 8: 0x78, 16: 0x98, 32: 0xb8 },
+  maxU: { 8: 0x79, 16: 0x99, 32: 0xb9 },
+  avgU: { 8: 0x7b, 16: 0x9b },
+  eq: { 8: 0x23, 16: 0x2d, 32: 0x37, 64: 0xd6 },
+  gtS: { 8: 0x27, 16: 0x31, 32: 0x3b, 64: 0xd9 },
 };
 const SHIFT: Record<"shl" | "shr" | "sar", Record<Lane, number>> = {
-  shl: { 8: 0x6b, 16: 0x8b, 32: 0xab, 64: 0xcb }, shr: { 8: 0x6d, 16: 0x8d, 32: 0xad, 64: 0xcd }, sar: { 8: 0x6c, 16: 0x8c, 32: 0xac, 64: 0xcc },
+  shl: { 8: 0x6b, 16: 0x8b, 32: 0xab, 64: 0xcb },
+  shr: { 8: 0x6d, 16: 0x8d, 32: 0xad, 64: 0xcd },
+  sar: { 8: 0x6c, 16: 0x8c, 32: 0xac, 64: 0xcc },
 };
 
 export function binary(x: Emitter, op: VectorBinary, width: Lane, a: Node, b: Node): Node {

@@ -16,10 +16,14 @@ class Variables {
   readonly #locals = new Map<number, number>();
   readonly #written = new Set<number>();
   readonly #code: Code;
-  constructor(code: Code) { this.#code = code; }
+  constructor(code: Code) {
+    this.#code = code;
+  }
 
   /** General registers and the two lazy flag words; everything else stays in memory. */
-  holds(at: number): boolean { return (at >= S.GPR && at < S.GPR + 16 * 8) || at === S.LAZY_RESULT || at === S.LAZY_AUX; }
+  holds(at: number): boolean {
+    return (at >= S.GPR && at < S.GPR + 16 * 8) || at === S.LAZY_RESULT || at === S.LAZY_AUX;
+  }
   local(at: number): number {
     let local = this.#locals.get(at);
     if (local === undefined) this.#locals.set(at, (local = this.#code.local(I64)));
@@ -29,8 +33,12 @@ class Variables {
     this.#written.add(at);
     return this.local(at);
   }
-  addresses(): Iterable<number> { return this.#locals.keys(); }
-  writes(): Iterable<number> { return this.#written; }
+  addresses(): Iterable<number> {
+    return this.#locals.keys();
+  }
+  writes(): Iterable<number> {
+    return this.#written;
+  }
   load(code: Code): void {
     for (const [at, local] of this.#locals) code.i32(0).memory("i64.load", at).set(local);
   }
@@ -46,45 +54,71 @@ class LocalEmitter extends Emitter {
   readonly #offset: number;
   readonly #exit: (code: Code, status: number) => void;
 
-  constructor(insn: Decoded, offset: number, variables: Variables, imports: Imports, numbers: HelperNumbers, exit: (code: Code, status: number) => void) {
+  constructor(
+    insn: Decoded,
+    offset: number,
+    variables: Variables,
+    imports: Imports,
+    numbers: HelperNumbers,
+    exit: (code: Code, status: number) => void,
+  ) {
     super(insn, imports, numbers);
     this.#insn = insn;
     this.#offset = offset;
     this.#variables = variables;
     this.#exit = exit;
   }
-  protected pushRecord(code: Code): void { code.i32(this.#offset); }
-  protected leave(code: Code, status: number): void { this.#exit(code, status); }
+  protected pushRecord(code: Code): void {
+    code.i32(this.#offset);
+  }
+  protected leave(code: Code, status: number): void {
+    this.#exit(code, status);
+  }
 
   override state(at: number, bytes: 1 | 2 | 4 | 8 = 8): Node {
     const whole = at & ~7;
     if (!this.#variables.holds(whole)) return super.state(at, bytes);
-    const local = this.#variables.local(whole), value = this.graph.read(I64, [], (code) => code.get(local));
+    const local = this.#variables.local(whole),
+      value = this.graph.read(I64, [], (code) => code.get(local));
     return this.zext(this.shr(value, this.const(8 * (at - whole))), 8 * bytes);
   }
   override setState(at: number, value: Node, bytes: 1 | 2 | 4 | 8 = 8): void {
     const whole = at & ~7;
-    if (!this.#variables.holds(whole)) { super.setState(at, value, bytes); return; }
+    if (!this.#variables.holds(whole)) {
+      super.setState(at, value, bytes);
+      return;
+    }
     const merged = bytes === 8 ? this.word(value) : this.#merge(this.state(whole), value, 8 * (at - whole), 8 * bytes);
     const local = this.#variables.written(whole);
-    this.graph.effect([merged], (g) => { g.value(merged); g.code.set(local); });
+    this.graph.effect([merged], (g) => {
+      g.value(merged);
+      g.code.set(local);
+    });
   }
   #merge(old: Node, value: Node, shift: number, size: number): Node {
     const mask = ((1n << BigInt(size)) - 1n) << BigInt(shift);
     return this.or(this.and(old, this.const(~mask)), this.shl(this.zext(value, size), this.const(shift)));
   }
   override read(operand: Operand): Node {
-    return operand.kind === "gpr" ? this.state(S.GPR + this.#register(operand), (operand.size >> 3) as 1 | 2 | 4 | 8) : super.read(operand);
+    return operand.kind === "gpr"
+      ? this.state(S.GPR + this.#register(operand), (operand.size >> 3) as 1 | 2 | 4 | 8)
+      : super.read(operand);
   }
   override write(operand: Operand, value: Node): void {
-    if (operand.kind !== "gpr") { super.write(operand, value); return; }
+    if (operand.kind !== "gpr") {
+      super.write(operand, value);
+      return;
+    }
     const at = S.GPR + this.#register(operand);
     if (operand.size === 32) this.setState(at, this.zext(value, 32), 8);
     else this.setState(at, value, (operand.size >> 3) as 1 | 2 | 8);
   }
-  #register(operand: Operand): number { return (operand as Decoded["operands"][number]).reg; }
+  #register(operand: Operand): number {
+    return (operand as Decoded["operands"][number]).reg;
+  }
   protected operandAddress(operand: Operand): { base: Node; offset: number } {
-    const reg = this.#register(operand), zero = this.graph.constant(I32, 0n);
+    const reg = this.#register(operand),
+      zero = this.graph.constant(I32, 0n);
     if (operand.kind === "xmm") return { base: zero, offset: S.YMM + 32 * reg };
     if (operand.kind === "mm") return { base: zero, offset: S.FPR + 16 * reg };
     return { base: zero, offset: segment(reg) };
@@ -105,9 +139,18 @@ class LocalEmitter extends Emitter {
     if (index !== NO_REGISTER) offset = this.add(this.shl(this.reg(index), this.const(scale)), offset);
     return this.zext(offset, this.shape.addressSize);
   }
-  protected segmentAddress(): Node { return this.graph.constant(I32, BigInt(segment(this.#insn.segment))); }
-  nextIP(): Node { return this.zext(this.add(this.state(S.RIP), this.const(this.#offset + this.#insn.length)), this.shape.long ? 64 : 32); }
-  protected targetIP(operand: Operand): Node { return this.zext(this.add(this.nextIP(), this.const(this.#insn.immLow)), operand.size); }
+  protected segmentAddress(): Node {
+    return this.graph.constant(I32, BigInt(segment(this.#insn.segment)));
+  }
+  nextIP(): Node {
+    return this.zext(
+      this.add(this.state(S.RIP), this.const(this.#offset + this.#insn.length)),
+      this.shape.long ? 64 : 32,
+    );
+  }
+  protected targetIP(operand: Operand): Node {
+    return this.zext(this.add(this.nextIP(), this.const(this.#insn.immLow)), operand.size);
+  }
 }
 
 /**
@@ -115,7 +158,12 @@ class LocalEmitter extends Emitter {
  * the window. The result is 0, or the offset of the instruction that left times 16 plus its `STATUS`; then the window
  * holds the state before that instruction's remaining effects, as the interpreter would leave it.
  */
-export function emitStraightLine(insns: readonly Decoded[], code: Code, imports: Imports, numbers: HelperNumbers): void {
+export function emitStraightLine(
+  insns: readonly Decoded[],
+  code: Code,
+  imports: Imports,
+  numbers: HelperNumbers,
+): void {
   const variables = new Variables(code);
   const emit = (target: Code, vars: Variables) => {
     const pool = new Map<ValueType, number[]>();
@@ -132,7 +180,8 @@ export function emitStraightLine(insns: readonly Decoded[], code: Code, imports:
     }
     target.i32(STATUS.next).end();
   };
-  const scratch = new Code(0), found = new Variables(scratch);
+  const scratch = new Code(0),
+    found = new Variables(scratch);
   emit(scratch, found); // finds which locals are needed, so that they can be loaded before the code proper
   for (const at of found.addresses()) variables.local(at);
   for (const at of found.writes()) variables.written(at);
