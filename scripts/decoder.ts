@@ -42,6 +42,7 @@ async function compareStrings(comparison: Comparison, bits: Bits, count: number)
   await listRaw(file, bits, (line) => {
     const at = Number.parseInt(line.address, 16);
     if (at % STRIDE === 0) comparison.compare(bytes, at, line, bits);
+    return false;
   });
 }
 

@@ -95,7 +95,7 @@ const REFUSED: readonly Accepted[] = [
     bytes: new RegExp(`^${PREFIX}*?(?:66|f[23])`),
   },
   {
-    reason: "16 bytes and more are #GP(0); objdump prints the first prefixes alone",
+    reason: "16 bytes and more are #GP(0); objdump prints the first prefixes of what does not fit into 15 alone",
     ours: /^\(/,
     theirs: NOTHING,
     bytes: new RegExp(`^${PREFIX}{9}`),
@@ -119,6 +119,13 @@ const REFUSED: readonly Accepted[] = [
     ours: BAD,
     theirs: named("(?:rd|wr)[fg]sbase swapgs"),
     bits: [32, 16],
+  },
+  {
+    reason: "LOCK MOV CR0 is MOV CR8 on processors of AMD; on ours LOCK is illegal there",
+    ours: BAD,
+    theirs: /^mov (?:\w+,)?cr(?:8|9|1\d)/,
+    bits: [32, 16],
+    bytes: new RegExp(`^${PREFIX}*?f0`),
   },
   { reason: "test registers: gone since the Pentium", ours: BAD, theirs: /^mov (?:\w+,)?tr\d/, bits: [32, 16] },
   absent("FRSTPM of the 80287XL: undefined since the 486", "frstpm"),
@@ -235,6 +242,13 @@ const WORDING: readonly Accepted[] = [
     lengths: true,
   },
   {
+    reason: "66 has no effect on RDFSBASE and the like, whose operands have 32 or 64 bits; objdump shows 16",
+    ours: named("(?:rd|wr)[fg]sbase"),
+    theirs: named("(?:rd|wr)[fg]sbase"),
+    bits: [64],
+    bytes: new RegExp(`^${PREFIX}*?66${PREFIX}*?0fae`),
+  },
+  {
     reason: 'far pointers with REX.W have 64 + 16 bits [SDM 2A "JMP", "LSS"]; objdump shows them shorter',
     ours: /\bTBYTE PTR /,
     theirs: /\b[DF]WORD PTR /,
@@ -243,7 +257,7 @@ const WORDING: readonly Accepted[] = [
   },
   {
     reason: "3E is a NOTRACK prefix to objdump, which then shows no segment",
-    ours: /^(?:call|jmp) \w+ PTR [dfg]s:/,
+    ours: /^(?:call|jmp) \w+ PTR [cdefgs]s:/,
     theirs: /^(?:call|jmp) \w+ PTR \[/,
     bytes: opcode("ff"),
   },

@@ -1,5 +1,8 @@
 /** Our decoder against a listing: equal, different for an accepted reason, or different. */
-import { type CodeMode, Decoder, definitions, disassemble, OpcodeMap } from "@castaway/cpu";
+import { type CodeMode, Decoder } from "../../packages/cpu/src/core/decode.ts";
+import { OpcodeMap } from "../../packages/cpu/src/core/opcodes.ts";
+import { disassemble } from "../../packages/cpu/src/disassemble.ts";
+import { definitions } from "../../packages/cpu/src/isa/index.ts";
 import { ACCEPTED, type Accepted } from "./accepted.ts";
 import { normalise } from "./normal.ts";
 import type { Bits, Line } from "./objdump.ts";

@@ -10,7 +10,7 @@ export interface Line {
   readonly text: string;
 }
 /** Sees a line; returns true if it has seen enough. */
-export type Visitor = (line: Line) => boolean | void;
+export type Visitor = (line: Line) => boolean;
 
 const MACHINES: Record<Bits, string> = { 64: "i386:x86-64", 32: "i386", 16: "i8086" };
 /** Where the vendors' instruction sets differ (prefix 66 before near branches), Intel's, as our processor. */
@@ -38,7 +38,7 @@ async function list(args: string[], visit: Visitor): Promise<void> {
     const colon = row.indexOf(":\t");
     if (colon < 0 || enough) return;
     const address = row.slice(0, colon).trim();
-    if (waiting) enough = visit({ ...waiting, length: low(address) - low(waiting.address) }) === true;
+    if (waiting) enough = visit({ ...waiting, length: low(address) - low(waiting.address) });
     waiting = { address, text: row.slice(colon + 2) };
   };
   child.stdout.setEncoding("latin1");
