@@ -77,7 +77,7 @@ const refusedGlobals: Record<string, readonly [rule: string, advice: string]> = 
 };
 
 const nodeModules = new Set(builtinModules);
-const isTest = (file: string) => file.endsWith(".test.ts");
+const isTest = (file: string) => /\.test(-support)?\.ts$/.test(file);
 const isScript = (file: string) => /\.(ts|mts|mjs|js)$/.test(file);
 
 /** The layer that a file belongs to, or undefined outside all of them. */

@@ -5,7 +5,9 @@
 import { Cpu } from "@castaway/cpu";
 import { primes } from "./start/primes.ts";
 
-console.log("castaway: the processor stands, the PC around it does not yet. Here is a program in bytes (scripts/start/primes.s):");
+console.log(
+  "castaway: the processor stands, the PC around it does not yet. Here is a program in bytes (scripts/start/primes.s):",
+);
 console.log("it sieves the primes below a million in 64-bit mode and prints the last ten, and how many there are.\n");
 
 const cpu = new Cpu({

@@ -134,7 +134,7 @@ export class Cpu {
       portRead: (port, bytes) => {
         cpu.charge(costs.port);
         this.#synchronize(cpu);
-        const value = ports === undefined ? 2 ** (8 * bytes) - 1 : ports.read(port, bytes);
+        const value = ports === undefined ? 0xffffffff >>> (32 - 8 * bytes) : ports.read(port, bytes);
         this.#timersMayHaveChanged(cpu);
         return value;
       },

@@ -18,7 +18,7 @@ export const TLB_ENTRY_BYTES = 32;
 const TLB_BYTES = 3 * TLB_ENTRIES * TLB_ENTRY_BYTES;
 /** Direct-mapped table from physical address and mode to decoded block: key (8 bytes), record address, spare. */
 export const BLOCK_TABLE_ENTRIES = 1 << 16;
-const RECORD_ARENA = 12 * 2 ** 20;
+const RECORD_ARENA = 4 * 2 ** 20;
 
 /** What a device at physical addresses answers. Accesses never cross a page; 8-byte ones arrive as two. */
 export interface MmioHandler {

@@ -386,7 +386,7 @@ export abstract class ScalarEmitter extends Exec<Node> {
           .op("i32.wrap_i64")
           .i32(TLB_ENTRIES - 1)
           .op("i32.and")
-          .i32(Math.log2(TLB_ENTRY_BYTES))
+          .i32(31 - Math.clz32(TLB_ENTRY_BYTES))
           .op("i32.shl");
         code.i32(0).memory("i32.load", S.TLB_BASE).op("i32.add").tee(entry);
         const array = access * TLB_ENTRIES * TLB_ENTRY_BYTES;
