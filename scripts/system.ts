@@ -1,0 +1,22 @@
+/**
+ * `npm run system -- GROUP [--only NAME] [--oracles] [--verbose]`: suites that need a whole machine.
+ *
+ *     npm run system -- cpu                    the processor, see docs/system-tests.md
+ *     npm run system -- cpu --only paging      the programs whose name contains "paging"
+ *     npm run system -- cpu --oracles          asks QEMU and Bochs too, and installs them if need be
+ */
+import { type SystemOptions, systemCpu } from "../test/system/cpu.ts";
+import { type Counts, finish } from "./counts.ts";
+
+/** A later group is a line here. */
+const groups: Record<string, (options: SystemOptions) => Promise<Counts>> = { cpu: systemCpu };
+
+const args = process.argv.slice(2);
+const run = groups[args[0] ?? ""];
+if (run === undefined) {
+  console.error(`system: name a group: ${Object.keys(groups).join(", ")}; for example: npm run system -- cpu`);
+  process.exit(2);
+}
+const at = args.indexOf("--only");
+const only = at < 0 ? {} : { only: args[at + 1] ?? "" };
+finish(await run({ ...only, oracles: args.includes("--oracles"), verbose: args.includes("--verbose") }));

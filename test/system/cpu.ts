@@ -1,0 +1,98 @@
+/**
+ * `npm run system -- cpu`: how the processor behaves as a system, told by small programs. Each runs from the reset
+ * vector in both executors and once more in legs, saved and restored between them; with oracles, in QEMU and Bochs too.
+ */
+import { readFileSync } from "node:fs";
+import { UNIMPLEMENTED } from "@castaway/cpu";
+import type { Counts } from "../../scripts/counts.ts";
+import { runInLegs, runStraight } from "./castaway.ts";
+import { install, isInstalled, type Oracle, oracles } from "./oracles.ts";
+import { assemble, difference, labelOf, type Program, programNames, readProgram } from "./program.ts";
+
+export interface SystemOptions {
+  /** Only programs whose name contains this. */
+  readonly only?: string;
+  /** Install the oracles if they are missing, and ask them. */
+  readonly oracles: boolean;
+  /** Print what a program prints with its symbol VERBOSE defined, and compare nothing. */
+  readonly verbose: boolean;
+}
+
+/** Legs of the run that is saved and restored. */
+const LEGS = 60;
+
+export async function systemCpu(options: SystemOptions): Promise<Counts> {
+  if (!isInstalled("as") || !isInstalled("ld")) install(["binutils"]);
+  if (!isInstalled("as")) throw new Error("system: the programs are assembled with `as` and `ld` of GNU binutils");
+  const names = programNames().filter((name) => name.includes(options.only ?? ""));
+  if (options.verbose) return showVerbose(names);
+  const asked = chooseOracles(options.oracles);
+  const counts: Counts = { passed: 0, failed: 0 };
+  for (const name of names) {
+    const problems = await check(readProgram(name), asked);
+    if (problems.length === 0) counts.passed++;
+    else counts.failed++;
+    console.log(problems.length === 0 ? `  ok    ${name}` : `  WRONG ${name}\n${problems.join("\n")}`);
+  }
+  console.log(`\nnot implemented, and not tested here: ${Object.keys(UNIMPLEMENTED).join(", ")}`);
+  return counts;
+}
+
+/** Those that are there, or can be got if they were asked for. */
+function chooseOracles(wanted: boolean): Oracle[] {
+  const missing = oracles.filter(({ command }) => !isInstalled(command));
+  if (wanted && missing.length > 0) install(missing.map(({ packageName }) => packageName));
+  const there = wanted ? oracles.filter(({ command }) => isInstalled(command)) : [];
+  const absent = oracles.filter((oracle) => !there.includes(oracle)).map(({ name }) => name);
+  if (absent.length > 0) console.log(`oracles not asked: ${absent.join(", ")} (npm run system -- cpu --oracles)\n`);
+  return there;
+}
+
+/** Problems as text; none if everything agrees. */
+async function check(program: Program, asked: readonly Oracle[]): Promise<string[]> {
+  const path = assemble(program.name),
+    image = readFileSync(path),
+    { expected, model } = program;
+  const pending = asked
+    .filter(({ name }) => program.skipped[name] === null)
+    .map(async (oracle) => ({ oracle, lines: await oracle.run(path) }));
+  const problems: string[] = [];
+  const complain = (who: string, what: string | null) => {
+    if (what !== null) problems.push(`  ${who}:\n${what}`);
+  };
+  const evaluated = runStraight(image, model, "evaluator"),
+    interpreted = runStraight(image, model, "interpreter");
+  complain("evaluator", difference(expected, evaluated.output));
+  complain("interpreter", difference(evaluated.output, interpreted.output));
+  const same = (other: { digest: string; instructions: number }) =>
+    other.digest === evaluated.digest && other.instructions === evaluated.instructions
+      ? null
+      : `    ${other.instructions} instructions and digest ${other.digest}, the evaluator has ${evaluated.instructions} and ${evaluated.digest}`;
+  complain("interpreter's state", same(interpreted));
+  const legs = runInLegs(image, model, Math.max(1, Math.floor(evaluated.instructions / LEGS)));
+  complain("saved and restored", difference(evaluated.output, legs.output));
+  complain("saved and restored, state", same(legs));
+  for (const { oracle, lines } of await Promise.all(pending))
+    complain(oracle.name, compareOracle(program, oracle, lines));
+  return problems;
+}
+
+/** The expected lines, but for those in which this oracle is known to differ. */
+function compareOracle({ expected, differences }: Program, { name }: Oracle, lines: readonly string[]): string | null {
+  return difference(
+    expected.map((line) => differences[name].get(labelOf(line))?.line ?? line),
+    lines,
+  );
+}
+
+async function showVerbose(names: readonly string[]): Promise<Counts> {
+  for (const name of names) {
+    const path = assemble(name, ["VERBOSE"]);
+    const show = (who: string, lines: readonly string[]) =>
+      console.log(lines.map((line) => `${who}\t${line}`).join("\n"));
+    show("castaway", runStraight(readFileSync(path), readProgram(name).model, "interpreter").output);
+    for (const oracle of oracles.filter(({ command }) => isInstalled(command)))
+      show(oracle.name, await oracle.run(path));
+  }
+  return { passed: 0, failed: 0 };
+}
