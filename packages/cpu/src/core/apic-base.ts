@@ -1,8 +1,9 @@
 /** IA32_APIC_BASE [SDM 3A 10.4.3, 10.4.4, 10.12.5]: where the local APIC's registers are, and its mode. */
-import { APIC_BSP, APIC_ENABLED, APIC_X2 } from "./reset.ts";
 import type { Processor } from "./processor.ts";
 import { S } from "./state.ts";
 
+/** Bits of the register. */
+export const APIC_BSP = 0x100, APIC_X2 = 0x400, APIC_ENABLED = 0x800, APIC_DEFAULT = 0xfee00000;
 const MODE = APIC_ENABLED | APIC_X2;
 
 /** Writes the register; the illegal transitions of figure 10-27 raise #GP(0). BSP cannot be changed. */

@@ -1,5 +1,5 @@
 /** Power-up, INIT and start-up [SDM 3A 9.1, table 9-1]. */
-import { followApicBase } from "./apic-base.ts";
+import { APIC_BSP, APIC_DEFAULT, APIC_ENABLED, followApicBase } from "./apic-base.ts";
 import { armBreakpoints, DR6_FIXED, DR7_FIXED } from "./debug.ts";
 import { RUNNING, setActivity, WAIT_FOR_SIPI } from "./events.ts";
 import { refreshModes } from "./modes.ts";
@@ -8,8 +8,6 @@ import { signature } from "./model.ts";
 import { setSegment } from "./segments.ts";
 import { CS, GS, LDTR, RDX, S, TR, WINDOW, WINDOW_BYTES } from "./state.ts";
 
-/** Bits of IA32_APIC_BASE [SDM 3A 10.4.4, 10.12.1]. */
-export const APIC_BSP = 0x100, APIC_X2 = 0x400, APIC_ENABLED = 0x800, APIC_DEFAULT = 0xfee00000;
 const CR0_AT_RESET = 0x60000010, CR0_CACHE = 0x60000000;
 
 /** Power-up: every register as the manual says, or zero. Processor 0 is the bootstrap processor. */
