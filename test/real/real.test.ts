@@ -25,7 +25,11 @@ function start(executor: "evaluator" | "interpreter"): { cpu: Cpu; printed: () =
   return { cpu, printed: () => text };
 }
 
-const EXPECTED = [/^sorted /, /sha256\(abc\) ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad/, /tree [0-9a-f]{4} depth [0-9a-f]{2}/];
+const EXPECTED = [
+  /^sorted /,
+  /sha256\(abc\) ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad/,
+  /tree [0-9a-f]{4} depth [0-9a-f]{2}/,
+];
 
 test("the interpreter computes what the program should: SHA-256 of abc is the standard's", () => {
   const { cpu, printed } = start("interpreter");
