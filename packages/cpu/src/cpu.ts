@@ -99,6 +99,8 @@ export class Cpu {
   /** Where the processor that runs now stands in time when its slice ends. */
   #sliceEnd = 0;
   #stop = false;
+  /** Whose turn it is in the round. */
+  #turn = 0;
 
   /** @throws {ConfigError} if an option is out of its range; the message says what is allowed. */
   constructor(options: CpuOptions = {}) {
@@ -224,31 +226,38 @@ export class Cpu {
   }
 
   /**
-   * Goes on with a round: every processor runs up to the same virtual time, a multiple of the quantum or the next timer,
-   * in turn; then the timers that are due fire. Rounds lie where they lie whatever limits cut them.
+   * Goes on with a round: the processors run up to the same virtual time, a multiple of the quantum or the next timer, in
+   * turns; a turn ends there, or at a PAUSE: who spins lets the others go on. Then the timers that are due fire. Rounds
+   * and turns lie where they lie whatever limits cut them.
    */
   #round(instructions: number, end: number): void {
     this.clock.fire();
-    const begin = this.clock.now,
-      { processors } = this,
-      first = this.retired;
-    this.#sliceEnd = Math.min(
-      (Math.floor(begin / this.#quantum) + 1) * this.#quantum,
-      Math.max(begin, this.clock.nextDue),
-    );
-    for (const cpu of processors) {
-      this.#activate(cpu.id);
+    const begin = this.clock.now;
+    const { processors } = this;
+    const first = this.retired;
+    const boundary = (Math.floor(begin / this.#quantum) + 1) * this.#quantum;
+    this.#sliceEnd = Math.min(boundary, Math.max(begin, this.clock.nextDue));
+    for (; this.#turn < processors.length; this.#turn++) {
+      const cpu = this.#activate(this.#turn);
       if (cpu.time() < begin) cpu.charge(begin - cpu.time()); // it was halted
       const budget = Math.min(this.#sliceEnd - cpu.time(), end - cpu.time(), instructions - (this.retired - first));
+      cpu.yielded = false;
       if (budget > 0) run(cpu, this.#executor, budget);
       if (this.clock.now !== begin) this.clock.restore({ ...this.clock.save(), now: begin });
+      if (!this.#turnIsOver(cpu)) return;
     }
+    this.#turn = 0;
     if (this.#idle()) {
-      // time jumps to the next timer
-      const next = Math.min(end, this.clock.nextDue);
+      const next = Math.min(end, this.clock.nextDue); // time jumps to the next timer
       if (next !== Number.POSITIVE_INFINITY) this.clock.advanceTo(Math.max(begin, next));
-    } else if (processors.every((cpu) => this.#halted(cpu) || this.#timeOf(cpu) >= this.#sliceEnd))
-      this.clock.advanceTo(this.#sliceEnd);
+    } else if (processors.every((cpu) => this.#roundIsOver(cpu))) this.clock.advanceTo(this.#sliceEnd);
+  }
+  /** False if a limit cut the turn: it goes on in the next call. */
+  #turnIsOver(cpu: Processor): boolean {
+    return cpu.yielded || this.#roundIsOver(cpu);
+  }
+  #roundIsOver(cpu: Processor): boolean {
+    return this.#halted(cpu) || this.#timeOf(cpu) >= this.#sliceEnd || cpu.stopped !== null;
   }
   #timeOf(cpu: Processor): number {
     return this.#retiredBy(cpu) + cpu.charged;
@@ -382,6 +391,7 @@ export class Cpu {
     return encodeState("castaway processors", STATE_VERSION, {
       model: this.model.name,
       clock: this.clock.save(),
+      turn: this.#turn,
       processors,
       ram: this.physical.ram,
     });
@@ -404,6 +414,7 @@ export class Cpu {
       restoreProcessor(this.#activate(id), state);
     });
     this.clock.restore(saved.clock);
+    this.#turn = saved.turn;
   }
 
   /**

@@ -65,6 +65,8 @@ export class Processor {
   /** Events from outside that this processor has not looked at yet: bits of S.PENDING, and the vector of a SIPI. */
   signals = 0;
   sipiVector = 0;
+  /** The turn ended with a PAUSE: the other processors go on first. */
+  yielded = false;
   /** Logical processors of the machine, for CPUID. */
   processors = 1;
   /** The local APIC, through which interrupts come; null: none, only NMI and INIT. */
@@ -178,6 +180,12 @@ export class Processor {
     this.charged += nanoseconds;
     this.retiredEnd -= nanoseconds;
     this.memory.i32[S.BUDGET >> 2]! -= nanoseconds;
+  }
+  /** Ends this processor's turn with the instruction at hand, which ends its block. */
+  yieldTurn(): void {
+    if (this.processors === 1) return;
+    this.yielded = true;
+    this.limitTo(this.time() + 1);
   }
   /** Ends the budget at this virtual time, if that is sooner: a device armed an earlier timer. */
   limitTo(time: number): void {

@@ -108,6 +108,8 @@ export function restoreProcessor(cpu: Processor, saved: ProcessorState): void {
 export const cpuState = record({
   model: text,
   clock: clockState,
+  /** Whose turn it is in the round. */
+  turn: u32,
   processors: list(processorState as Shape<ProcessorState>),
   ram: bytes(),
 });

@@ -23,7 +23,8 @@ export const hints: Instruction[] = [
     ...[0, 1, 2, 3].map((n) => form(`0F 18 /${n}`, "Rv")), ...[4, 5, 6, 7].map((n) => form(`0F 18 /${n}`, "Ev")),
   ], nothing),
   instruction("nop", [form("0F 0D /r", "Rv")], nothing, { vectors: { vendor: "#UD on AMD" } }),
-  instruction("pause", [form("F3 90", "", { rexB: false })], nothing),
+  /** Who spins in a lock lets the other processors of the machine go on: their turns would else be spent in vain. */
+  rare("pause", [form("F3 90", "", { rexB: false })], (cpu) => cpu.yieldTurn(), { endsBlock: true }),
   instruction("endbr64", [form("F3 0F 1E FA")], nothing),
   instruction("endbr32", [form("F3 0F 1E FB")], nothing),
 
