@@ -9,7 +9,7 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { ACCEPTED } from "../test/decoder/accepted.ts";
-import { Comparison, type Difference } from "../test/decoder/compare.ts";
+import { Comparison, type Difference, FORMS } from "../test/decoder/compare.ts";
 import { fetchKernel, install } from "../test/decoder/kernel.ts";
 import { type Bits, listRaw, objdumpVersion } from "../test/decoder/objdump.ts";
 import { compareRealCode } from "../test/decoder/sources.ts";
@@ -95,9 +95,14 @@ async function main(): Promise<void> {
   if (options.accepted)
     for (const { reason, count } of met) console.log(`${count.map((n) => number(n).padStart(9)).join("")}  ${reason}`);
 
+  const unmet = FORMS.filter((_, id) => !real.forms.has(id) && !chance.forms.has(id));
+  console.log(`forms met: ${number(FORMS.length - unmet.length)} of ${number(FORMS.length)}`);
+  for (const form of unmet) console.log(`  never met: ${form}`);
+
   const differences = [...real.differences, ...chance.differences];
   report(differences);
-  finish({ passed: real.compared + chance.compared - differences.length, failed: differences.length });
+  const failed = differences.length + unmet.length;
+  finish({ passed: real.compared + chance.compared + FORMS.length - failed, failed });
 }
 
 await main();

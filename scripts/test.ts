@@ -11,7 +11,10 @@ import { type Counts, closingLine, finish, readClosingLine } from "./counts.ts";
 
 type Suite = { name: string; command: string; minutes: number };
 
-const suites: Suite[] = [{ name: "unit", command: "npm run --silent unit", minutes: 2 }];
+const suites: Suite[] = [
+  { name: "unit", command: "npm run --silent unit", minutes: 2 },
+  { name: "decoder", command: "npm run --silent decoder", minutes: 2 },
+];
 
 function run({ command, minutes }: Suite): Promise<{ counts: Counts | undefined; exit: string }> {
   return new Promise((resolve) => {

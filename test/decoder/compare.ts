@@ -23,17 +23,26 @@ const MODES: Record<Bits, CodeMode> = {
   16: { bits: 16, real: false },
 };
 
+const MAP = new OpcodeMap(definitions);
+/** Every form there is, as text, by number. */
+export const FORMS: readonly string[] = MAP.entries.map(
+  ({ def, form }) => `${def.name} [${form.opcode}] ${form.operandText}`,
+);
+
 export class Comparison {
   compared = 0;
   equal = 0;
   readonly accepted = new Map<Accepted, number>();
   readonly differences: Difference[] = [];
-  readonly #decoder = new Decoder(new OpcodeMap(definitions));
+  /** Numbers of the forms that were met. */
+  readonly forms = new Set<number>();
+  readonly #decoder = new Decoder(MAP);
 
   /** Compares the instruction that a listing has at `at` in `bytes`. */
   compare(bytes: Uint8Array, at: number, line: Line, bits: Bits): void {
     this.compared++;
     const insn = this.#decoder.decode(bytes, at, bytes.length, MODES[bits]);
+    if (insn) this.forms.add(insn.id);
     const undefinedHere = insn === null || insn.id < 0;
     const ours =
       insn === null ? "(bad)" : undefinedHere ? insn.def.name : disassemble(insn, BigInt(`0x${line.address}`));
