@@ -18,7 +18,17 @@ function assemble(name: string): Uint8Array {
   const flat = join(folder, "program.bin");
   try {
     execFileSync("as", ["--64", "-o", object, join(PROGRAMS, `${name}.s`)]);
-    execFileSync("ld", ["-Ttext", ORIGIN.toString(16), "--oformat", "binary", "-e", `0x${ORIGIN.toString(16)}`, "-o", flat, object]);
+    execFileSync("ld", [
+      "-Ttext",
+      ORIGIN.toString(16),
+      "--oformat",
+      "binary",
+      "-e",
+      `0x${ORIGIN.toString(16)}`,
+      "-o",
+      flat,
+      object,
+    ]);
     return new Uint8Array(readFileSync(flat));
   } catch (e) {
     throw new Error(`cannot assemble ${name}.s: is binutils installed (apt-get install binutils)?`, { cause: e });
@@ -43,7 +53,8 @@ function mips(code: Uint8Array, executor: Executor, instructions: number, runs: 
   for (let i = 0; i < runs; i++) {
     const start = performance.now();
     const stop = cpu.run({ instructions });
-    if (stop.reason !== "limit") throw new Error(`stopped: ${stop.reason} ${stop.detail} at ${cpu.get("RIP").toString(16)}`);
+    if (stop.reason !== "limit")
+      throw new Error(`stopped: ${stop.reason} ${stop.detail} at ${cpu.get("RIP").toString(16)}`);
     best = Math.max(best, stop.instructions / (performance.now() - start) / 1000);
   }
   return best;
@@ -66,7 +77,8 @@ export function benchCpu(json: boolean, only: string | undefined): void {
     const interpreter = mips(code, "interpreter", name === "rep" ? 4e8 : fast, 5);
     const evaluator = mips(code, "evaluator", 1e5, 2);
     report[name] = { interpreter, evaluator };
-    const copies = name === "rep" ? `   ${Math.round((interpreter * 1e6 * REP.bytes) / REP.iterations / 2 ** 20)} MiB/s` : "";
+    const copies =
+      name === "rep" ? `   ${Math.round((interpreter * 1e6 * REP.bytes) / REP.iterations / 2 ** 20)} MiB/s` : "";
     say(`${name.padEnd(12)}${interpreter.toFixed(1).padStart(10)}${evaluator.toFixed(2).padStart(11)}${copies}`);
   }
   say(`\nstart of an empty processor: ${startup.toFixed(1)} ms`);

@@ -11,11 +11,15 @@ const SLICES = 8;
 
 /** What differs between two processors, or "". */
 export function difference(a: Cpu, b: Cpu): string {
-  const names = "RIP RFLAGS RAX RCX RDX RBX RSP RBP RSI RDI R8 R9 R10 R11 R12 R13 R14 R15 CR0 CR2 CR3 CR4 EFER DR6 MXCSR FSW FCW FTW CS.selector SS.selector activity";
+  const names =
+    "RIP RFLAGS RAX RCX RDX RBX RSP RBP RSI RDI R8 R9 R10 R11 R12 R13 R14 R15 CR0 CR2 CR3 CR4 EFER DR6 MXCSR FSW FCW FTW CS.selector SS.selector activity";
   const rows = names.split(" ").filter((n) => !a.get(n).equals(b.get(n)));
   const ram = a.physical.ram.findIndex((byte, i) => byte !== b.physical.ram[i]);
   const text = rows.map((n) => `${n}: evaluator ${a.get(n).toString(16)}, interpreter ${b.get(n).toString(16)}`);
-  if (ram >= 0) text.push(`byte ${ram.toString(16)}: evaluator ${a.physical.ram[ram]!.toString(16)}, interpreter ${b.physical.ram[ram]!.toString(16)}`);
+  if (ram >= 0)
+    text.push(
+      `byte ${ram.toString(16)}: evaluator ${a.physical.ram[ram]!.toString(16)}, interpreter ${b.physical.ram[ram]!.toString(16)}`,
+    );
   if (a.retired !== b.retired) text.push(`retired: evaluator ${a.retired}, interpreter ${b.retired}`);
   return text.join("\n    ") || "TLB or other state";
 }
@@ -68,7 +72,11 @@ export function locate(seed: number, oracle: Cpu, subject: Cpu): string {
 /** `seconds` of seeds from `first` on. */
 export function fuzzCpu(seconds: number, first: number, only: boolean): void {
   const counts: Counts = { passed: 0, failed: 0 };
-  const fresh = () => [new Cpu({ memory: MEMORY, executor: "evaluator" }), new Cpu({ memory: MEMORY })] as const;
+  const fresh = () =>
+    [
+      new Cpu({ memory: MEMORY, model: "skylake", executor: "evaluator" }),
+      new Cpu({ memory: MEMORY, model: "skylake" }),
+    ] as const;
   let pair = fresh();
   const end = Date.now() + seconds * 1000;
   for (let seed = first; Date.now() < end && counts.failed < 10; seed++) {
@@ -82,6 +90,8 @@ export function fuzzCpu(seconds: number, first: number, only: boolean): void {
     }
     if (only) break;
   }
-  console.log(`seeds ${first} to ${first + counts.passed + counts.failed - 1}: random programs, evaluator against interpreter`);
+  console.log(
+    `seeds ${first} to ${first + counts.passed + counts.failed - 1}: random programs, evaluator against interpreter`,
+  );
   finish(counts);
 }

@@ -12,14 +12,17 @@ const TSS = 0x3000;
 
 const forms = definitions.flatMap((def) => def.forms.map((form) => ({ def, form })));
 /** Values at which carries, signs, sizes and pages change. */
-const EDGES = [0, 1, 2, 7, 8, 15, 16, 31, 32, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff];
+const EDGES = [
+  0, 1, 2, 7, 8, 15, 16, 31, 32, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
+];
 
 /** One instruction that is likely to be valid: a form's opcode with random prefixes, ModRM and immediates. */
 function likely(random: Random, long: boolean): number[] {
   const { form } = forms[random.below(forms.length)]!;
   const bytes: number[] = [];
   if (random.below(8) === 0) bytes.push([0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x64, 0x65][random.below(8)]!);
-  if (form.prefix === "66" || form.prefix === "F2" || form.prefix === "F3") bytes.push(Number.parseInt(form.prefix, 16));
+  if (form.prefix === "66" || form.prefix === "F2" || form.prefix === "F3")
+    bytes.push(Number.parseInt(form.prefix, 16));
   if (long && random.below(2) === 0) bytes.push(0x40 | random.below(16));
   if (form.map > 0) bytes.push(0x0f);
   if (form.map > 1) bytes.push(form.map === 2 ? 0x38 : 0x3a);
@@ -27,7 +30,9 @@ function likely(random: Random, long: boolean): number[] {
   if (form.modrm) {
     const mod = random.below(3) === 0 ? random.below(4) : 3;
     const reg = form.digit ?? random.below(8);
-    bytes.push(form.exact !== null ? form.exact + (form.plusI ? random.below(8) : 0) : (mod << 6) | (reg << 3) | random.below(8));
+    bytes.push(
+      form.exact !== null ? form.exact + (form.plusI ? random.below(8) : 0) : (mod << 6) | (reg << 3) | random.below(8),
+    );
   }
   for (let i = random.below(9); i > 0; i--) bytes.push(random.below(3) === 0 ? random.below(256) : random.below(4));
   return bytes;
@@ -106,7 +111,12 @@ function tables(cpu: Cpu, mode: FlatMode, random: Random): void {
     const at = target();
     const access = random.below(8) === 0 ? 0xef00 : 0x8e00;
     if (long) put(IDT + 16 * v, (8 << 16) | (at & 0xffff), (at & 0xffff0000) | access, 0, 0);
-    else put(IDT + 8 * v, (8 << 16) | (at & 0xffff), (at & 0xffff0000) | (mode === "protected16" ? access & ~0x800 : access));
+    else
+      put(
+        IDT + 8 * v,
+        (8 << 16) | (at & 0xffff),
+        (at & 0xffff0000) | (mode === "protected16" ? access & ~0x800 : access),
+      );
   }
   cpu.set("IDTR.base", IDT);
   cpu.set("IDTR.limit", long ? 0xfff : 0x7ff);

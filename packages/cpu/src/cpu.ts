@@ -16,6 +16,7 @@ import { readFlags, writeFlags } from "./core/flags.ts";
 import { type Model, modelNamed } from "./core/model.ts";
 import { OpcodeMap } from "./core/opcodes.ts";
 import { LAYOUT, MAX_CPUS, type MmioHandler, PAGE, PhysicalMemory } from "./core/physical.ts";
+import { CpuProbes } from "./core/probes.ts";
 import { Processor } from "./core/processor.ts";
 import { resetProcessor } from "./core/reset.ts";
 import { type Executor, evaluatorExecutor, run, step } from "./core/run.ts";
@@ -91,6 +92,8 @@ export class Cpu {
   readonly processors: readonly Processor[];
   /** What local APICs, I/O APICs and message-signalled interrupts say to each other. */
   readonly apicBus = new ApicBus();
+  /** Typed events: `cpu.probes.deliveries.on(({ vector, ip }) => ...)`. */
+  readonly probes = new CpuProbes();
   readonly #executor: Executor;
   readonly #quantum: number;
   readonly #seed: number;
@@ -150,6 +153,7 @@ export class Cpu {
     });
     cpu.x = new Evaluator(cpu);
     cpu.blocks = this.blocks;
+    cpu.probes = this.probes;
     cpu.processors = options.cpus ?? 1;
     attachApic(cpu, this.clock, this.apicBus, options.acknowledge);
     access.onWalk = (steps) => cpu.charge(steps * costs.walkStep);

@@ -1,10 +1,12 @@
 /** The x86-64 processor: see `Cpu` for programs in bytes; the rest is for boards, debuggers and tests. */
 
+export { ApicBus, type Message } from "./apic/bus.ts";
 export { type CodeMode, type Decoded, Decoder } from "./core/decode.ts";
 export type { Feature, Form, Instruction, VectorRule } from "./core/forms.ts";
 export { type Model, modelNamed, modelNames } from "./core/model.ts";
 export { OpcodeMap } from "./core/opcodes.ts";
 export { MAX_CPUS, MAX_RAM, type MmioHandler, PhysicalMemory } from "./core/physical.ts";
+export type { CpuProbes, Delivery } from "./core/probes.ts";
 export { GPR_NAMES, STATE_TABLE } from "./core/state.ts";
 export { UNIMPLEMENTED, type Unimplemented } from "./core/unimplemented.ts";
 export { type Costs, DEFAULT_COSTS } from "./costs.ts";

@@ -4,26 +4,41 @@
  * `transfer` (gates.ts) makes one attempt and changes nothing if it faults. `deliver` goes on from such a fault to the
  * double fault and to shutdown. `takeEvent` chooses what is taken at an instruction boundary.
  */
+
+import { recordDebug, resumeFlag, takeDebugTrap } from "./debug.ts";
 import { HAS_ERROR_CODE, VECTORS } from "./exceptions.ts";
 import { AC, IF, RF, TF } from "./flags.ts";
 import { transfer } from "./gates.ts";
+import { refreshContext } from "./modes.ts";
 import type { Processor } from "./processor.ts";
 import { enterInit, startUp } from "./reset.ts";
-import { refreshContext } from "./modes.ts";
 import { S } from "./state.ts";
 import { STOP, unimplemented } from "./unimplemented.ts";
-import { recordDebug, resumeFlag, takeDebugTrap } from "./debug.ts";
 
 /** Kinds of events, numbered as in the VMCS's interruption information [SDM 3C 24.8.3]. */
-export const EXTERNAL = 0, NMI = 2, HARDWARE = 3, SOFTWARE = 4, PRIVILEGED = 5, TRAP = 6;
+export const EXTERNAL = 0,
+  NMI = 2,
+  HARDWARE = 3,
+  SOFTWARE = 4,
+  PRIVILEGED = 5,
+  TRAP = 6;
 export type Kind = 0 | 2 | 3 | 4 | 5 | 6;
 
 /** Values of S.ACTIVITY. */
-export const RUNNING = 0, HALTED = 1, SHUTDOWN = 2, WAIT_FOR_SIPI = 3, MONITORING = 4;
+export const RUNNING = 0,
+  HALTED = 1,
+  SHUTDOWN = 2,
+  WAIT_FOR_SIPI = 3,
+  MONITORING = 4;
 /** Bits of S.PENDING. */
-export const PENDING_NMI = 1, PENDING_INIT = 2, PENDING_SIPI = 4, PENDING_SMI = 8;
+export const PENDING_NMI = 1,
+  PENDING_INIT = 2,
+  PENDING_SIPI = 4,
+  PENDING_SMI = 8;
 /** Bits of S.INTERRUPTIBILITY. */
-export const BY_STI = 1, BY_MOV_SS = 2, BY_NMI = 8;
+export const BY_STI = 1,
+  BY_MOV_SS = 2,
+  BY_NMI = 8;
 
 /**
  * Delivers the fault in `cpu.pendingFault`, raised by the instruction at `cpu.ip`, which did not complete. Also a fault
@@ -37,7 +52,7 @@ export function deliverFault(cpu: Processor): void {
 
 /** INT n, INT3, INTO and INT1: a fault on the way is the instruction's own, so it unwinds. */
 export function deliverSoftware(cpu: Processor, vector: number, kind: Kind): void {
-  cpu.vectoring = 0x80000000 | kind << 8 | vector;
+  cpu.vectoring = 0x80000000 | (kind << 8) | vector;
   cpu.vectoringCode = 0;
   transfer(cpu, vector, kind, null, cpu.nextIP);
   cpu.vectoring = 0;
@@ -50,22 +65,32 @@ export function deliver(cpu: Processor, vector: number, kind: Kind, code: number
 }
 
 function pursue(cpu: Processor, vector: number, kind: Kind, code: number, ip: number): void {
-  const { pendingFault, memory: { u32 } } = cpu;
+  const {
+    pendingFault,
+    memory: { u32 },
+  } = cpu;
   for (;;) {
     if (kind === HARDWARE) {
       if (vector === VECTORS.DB) recordDebug(cpu);
-      if (vector === VECTORS.PF) { // before anything else, even if a double fault follows [SDM 3A 6.15]
+      if (vector === VECTORS.PF) {
+        // before anything else, even if a double fault follows [SDM 3A 6.15]
         u32[S.CR2 >> 2] = pendingFault.addressLow;
         u32[(S.CR2 >> 2) + 1] = pendingFault.addressHigh;
       }
       if (cpu.vectoring !== 0) {
         const outcome = combine(cpu.vectoring, vector);
-        if (outcome === "shutdown") { shutDown(cpu); return; }
-        if (outcome === "double fault") { vector = VECTORS.DF; code = 0; }
+        if (outcome === "shutdown") {
+          shutDown(cpu);
+          return;
+        }
+        if (outcome === "double fault") {
+          vector = VECTORS.DF;
+          code = 0;
+        }
       }
     }
-    const hasCode = kind === HARDWARE && (HAS_ERROR_CODE >>> vector & 1) !== 0;
-    cpu.vectoring = 0x80000000 | (hasCode ? 0x800 : 0) | kind << 8 | vector;
+    const hasCode = kind === HARDWARE && ((HAS_ERROR_CODE >>> vector) & 1) !== 0;
+    cpu.vectoring = 0x80000000 | (hasCode ? 0x800 : 0) | (kind << 8) | vector;
     cpu.vectoringCode = hasCode ? code : 0;
     try {
       transfer(cpu, vector, kind, hasCode ? code : null, ip);
@@ -74,7 +99,10 @@ function pursue(cpu: Processor, vector: number, kind: Kind, code: number, ip: nu
       return;
     } catch (e) {
       if (e !== pendingFault) throw e;
-      if (pendingFault.vector === STOP) { cpu.vectoring = 0; return; }
+      if (pendingFault.vector === STOP) {
+        cpu.vectoring = 0;
+        return;
+      }
       vector = pendingFault.vector;
       code = pendingFault.code;
       kind = HARDWARE;
@@ -83,17 +111,20 @@ function pursue(cpu: Processor, vector: number, kind: Kind, code: number, ip: nu
 }
 
 /** Classes of exceptions [SDM 3A table 6-4]; what is in neither is benign. */
-const CONTRIBUTORY = 1 << VECTORS.DE | 1 << VECTORS.TS | 1 << VECTORS.NP | 1 << VECTORS.SS | 1 << VECTORS.GP | 1 << VECTORS.CP;
-const PAGE_FAULTS = 1 << VECTORS.PF | 1 << VECTORS.VE;
+const CONTRIBUTORY =
+  (1 << VECTORS.DE) | (1 << VECTORS.TS) | (1 << VECTORS.NP) | (1 << VECTORS.SS) | (1 << VECTORS.GP) | (1 << VECTORS.CP);
+const PAGE_FAULTS = (1 << VECTORS.PF) | (1 << VECTORS.VE);
 
 /** What a fault becomes that comes up while another event is being delivered [SDM 3A table 6-5]. */
 function combine(vectoring: number, second: number): "serial" | "double fault" | "shutdown" {
-  const first = vectoring & 0xff, hardware = (vectoring >>> 8 & 7) === HARDWARE;
-  const contributes = (CONTRIBUTORY >>> second & 1) !== 0, faults = (PAGE_FAULTS >>> second & 1) !== 0;
+  const first = vectoring & 0xff,
+    hardware = ((vectoring >>> 8) & 7) === HARDWARE;
+  const contributes = ((CONTRIBUTORY >>> second) & 1) !== 0,
+    faults = ((PAGE_FAULTS >>> second) & 1) !== 0;
   if (!hardware || (!contributes && !faults)) return "serial";
   if (first === VECTORS.DF) return "shutdown";
-  if (PAGE_FAULTS >>> first & 1) return "double fault";
-  return CONTRIBUTORY >>> first & 1 && contributes ? "double fault" : "serial";
+  if ((PAGE_FAULTS >>> first) & 1) return "double fault";
+  return (CONTRIBUTORY >>> first) & 1 && contributes ? "double fault" : "serial";
 }
 
 /** The third fault: the processor stops until NMI, INIT or a reset [SDM 3A 6.15 "double fault"]. */
@@ -118,15 +149,24 @@ export function takeEvent(cpu: Processor): boolean {
 
 /** Takes the event of the highest priority [SDM 3A table 6-2]; false if there is none to take. */
 function takeOne(cpu: Processor): boolean {
-  const { u32 } = cpu.memory, pending = u32[S.PENDING >> 2]!, activity = u32[S.ACTIVITY >> 2]!;
+  const { u32 } = cpu.memory,
+    pending = u32[S.PENDING >> 2]!,
+    activity = u32[S.ACTIVITY >> 2]!;
   if (activity === WAIT_FOR_SIPI) return pending & PENDING_SIPI ? (startUp(cpu), true) : false;
-  if (pending & PENDING_INIT) { enterInit(cpu); return true; }
+  if (pending & PENDING_INIT) {
+    enterInit(cpu);
+    return true;
+  }
   if (pending & PENDING_SMI && activity !== SHUTDOWN) return stopFor(cpu);
   const shadow = cpu.inShadow();
   const blocked = shadow ? u32[S.INTERRUPTIBILITY >> 2]! : u32[S.INTERRUPTIBILITY >> 2]! & ~(BY_STI | BY_MOV_SS);
   if (activity !== SHUTDOWN && u32[S.PENDING_DEBUG >> 2] !== 0 && !(blocked & BY_MOV_SS)) return takeDebugTrap(cpu);
-  if (pending & PENDING_NMI && blocked === 0) { takeNmi(cpu); return true; }
-  if (activity === SHUTDOWN || shadow || !(u32[S.FLAGS >> 2]! & IF) || cpu.apic === null || !cpu.apic.requested) return false;
+  if (pending & PENDING_NMI && blocked === 0) {
+    takeNmi(cpu);
+    return true;
+  }
+  if (activity === SHUTDOWN || shadow || !(u32[S.FLAGS >> 2]! & IF) || cpu.apic === null || !cpu.apic.requested)
+    return false;
   wake(cpu);
   deliver(cpu, cpu.apic.acknowledge(), EXTERNAL, 0, cpu.number(S.RIP));
   return true;
@@ -138,17 +178,25 @@ function takeNmi(cpu: Processor): void {
   deliver(cpu, VECTORS.NMI, NMI, 0, cpu.number(S.RIP));
 }
 function stopFor(cpu: Processor): false {
-  try { unimplemented(cpu, "system-management mode"); } catch { return false; }
+  try {
+    unimplemented(cpu, "system-management mode");
+  } catch {
+    return false;
+  }
 }
 /** Leaves HLT, MWAIT or shutdown. */
-export function wake(cpu: Processor): void { cpu.setU32(S.ACTIVITY, RUNNING); }
+export function wake(cpu: Processor): void {
+  cpu.setU32(S.ACTIVITY, RUNNING);
+}
 
 /**
  * Events from outside may come while another processor's registers are in the window: they wait in `cpu.signals` until
  * this processor looks. A start-up message counts only for a processor that waits for one [SDM 3A 8.4.2].
  */
 function latchSignals(cpu: Processor): void {
-  const { u32 } = cpu.memory, signals = cpu.signals, waits = u32[S.ACTIVITY >> 2] === WAIT_FOR_SIPI || (signals & PENDING_INIT) !== 0;
+  const { u32 } = cpu.memory,
+    signals = cpu.signals,
+    waits = u32[S.ACTIVITY >> 2] === WAIT_FOR_SIPI || (signals & PENDING_INIT) !== 0;
   cpu.signals = 0;
   u32[S.PENDING >> 2]! |= waits ? signals : signals & ~PENDING_SIPI;
   if (waits && signals & PENDING_SIPI) u32[S.SIPI_VECTOR >> 2] = cpu.sipiVector;
@@ -179,14 +227,16 @@ export function settle(cpu: Processor): void {
 }
 /** The counterpart, after state was restored at an instruction boundary. */
 export function unsettle(cpu: Processor): void {
-  const { u32 } = cpu.memory, end = cpu.retired() + 1;
+  const { u32 } = cpu.memory,
+    end = cpu.retired() + 1;
   cpu.shadowEnd = u32[S.INTERRUPTIBILITY >> 2]! & (BY_STI | BY_MOV_SS) ? end : 0;
   cpu.resumeEnd = u32[S.FLAGS >> 2]! & RF ? end : 0;
 }
 
 /** Leaves the derived fields right and the loop informed after flags changed from `before`. */
 export function followFlags(cpu: Processor, before: number): void {
-  const now = cpu.u32(S.FLAGS), changed = before ^ now;
+  const now = cpu.u32(S.FLAGS),
+    changed = before ^ now;
   if (changed & AC) refreshContext(cpu);
   if (now & TF) cpu.attend();
   if (changed & now & IF) reconsider(cpu);

@@ -14,6 +14,7 @@ import type { Model } from "./model.ts";
 import { refreshModes } from "./modes.ts";
 import { CR0_PE, CR0_PG, EFER_LMA } from "./paging.ts";
 import type { PhysicalMemory } from "./physical.ts";
+import { CpuProbes } from "./probes.ts";
 import { CS, S, SEG, segment } from "./state.ts";
 import { type Unimplemented, unimplemented } from "./unimplemented.ts";
 
@@ -71,6 +72,8 @@ export class Processor {
   processors = 1;
   /** The local APIC, through which interrupts come; null: none, only NMI and INIT. */
   apic: LocalApic | null = null;
+  /** Events for tools, shared by the processors of the machine. */
+  probes = new CpuProbes();
   /** Set when the run must end with a typed outcome: something is not implemented, or a breakpoint was reached. */
   stopped: string | null = null;
 

@@ -19,6 +19,7 @@ export function unimplemented(cpu: Processor, what: Unimplemented): never {
   cpu.stopped = `unimplemented: ${what}`;
   cpu.stepTrap = false;
   cpu.attend();
+  if (cpu.probes.unimplemented.active) cpu.probes.unimplemented.emit({ processor: cpu.id, what });
   cpu.pendingFault.vector = STOP;
   throw cpu.pendingFault;
 }

@@ -1,0 +1,111 @@
+import { ConfigError, StateError } from "@castaway/kit";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Delivery } from "./core/probes.ts";
+import { Cpu } from "./cpu.ts";
+
+const test = suite("Cpu");
+
+/** Real mode at 1000h; interrupt vectors lead to 2000h. */
+function real(code: number[], executor: "evaluator" | "interpreter" = "interpreter"): Cpu {
+  const cpu = new Cpu({ memory: "64KiB", executor });
+  for (let vector = 0; vector < 256; vector++) cpu.write(4 * vector, [0, 0x20, 0, 0]);
+  cpu.write(0x1000, code);
+  cpu.write(0x2000, [0xf4]);
+  cpu.enter("real", 0x1000);
+  cpu.set("RSP", 0x8000);
+  cpu.set("IDTR.limit", 0x3ff);
+  return cpu;
+}
+
+test("impossible configurations say what is wrong and what is allowed", () => {
+  for (const [options, pattern] of [
+    [{ memory: "4GiB" }, /memory.*3\.5 GiB/],
+    [{ memory: 1000 }, /memory.*4096/],
+    [{ cpus: 17 }, /cpus: 17.*1 to 16/],
+    [{ model: "pentium" }, /model.*westmere/],
+    [{ quantum: 1 }, /quantum/],
+    [{ seed: -1 }, /seed/],
+    [{ executor: "magic" as "interpreter" }, /executor.*evaluator/],
+  ] as const) {
+    assert.throws(
+      () => new Cpu(options),
+      (e: unknown) => e instanceof ConfigError && pattern.test(e.message),
+    );
+  }
+  assert.throws(
+    () => new Cpu({ memory: "64KiB" }).get("EAX"),
+    (e: unknown) => e instanceof ConfigError && /RAX/.test(e.message),
+  );
+});
+
+test("a state of another memory size, model or number of processors is refused", () => {
+  const saved = new Cpu({ memory: "64KiB" }).save();
+  for (const options of [{ memory: "128KiB" }, { memory: "64KiB", model: "core2" }, { memory: "64KiB", cpus: 2 }]) {
+    assert.throws(
+      () => new Cpu(options).restore(saved),
+      (e: unknown) => e instanceof StateError,
+    );
+  }
+  assert.throws(
+    () => new Cpu({ memory: "64KiB" }).restore(saved.slice(0, 100)),
+    (e: unknown) => e instanceof StateError,
+  );
+});
+
+test("the probe of deliveries tells vector, kind, return address and time, and changes nothing", () => {
+  const code = [0xcd, 0x21]; // int 21h
+  const silent = real(code);
+  silent.run({ instructions: 10 });
+  const watched = real(code);
+  const seen: Delivery[] = [];
+  watched.probes.deliveries.on((d) => seen.push(d));
+  watched.run({ instructions: 10 });
+  assert.is(seen.length, 1);
+  assert.equal([seen[0]!.vector, seen[0]!.kind, seen[0]!.ip, seen[0]!.errorCode], [0x21, 4, 0x1002, null]);
+  assert.is(watched.digest(), silent.digest());
+});
+
+test("step runs one instruction, or one iteration of a repeated one", () => {
+  const cpu = real([0x40, 0xf3, 0xaa, 0x40]); // inc ax; rep stosb; inc ax
+  cpu.set("RCX", 2);
+  cpu.set("RDI", 0x3000);
+  const ips = [0, 1, 2, 3].map(() => {
+    cpu.step();
+    return cpu.get("RIP").toNumber();
+  });
+  assert.equal(ips, [0x1001, 0x1001, 0x1003, 0x1004]);
+});
+
+test("a run that is cut into pieces ends in the same state", () => {
+  const loop = [0xb9, 0xe8, 0x03, 0x01, 0xc8, 0xe2, 0xfc, 0xf4]; // mov cx, 1000; L: add ax, cx; loop L; hlt
+  const whole = real(loop);
+  whole.run();
+  const pieces = real(loop);
+  while (pieces.run({ instructions: 7 }).reason === "limit");
+  assert.is(pieces.digest(), whole.digest());
+  assert.is(whole.get("RAX").toNumber(), ((1000 * 1001) / 2) & 0xffff);
+});
+
+test("what is not implemented stops the run with a typed outcome", () => {
+  for (const executor of ["evaluator", "interpreter"] as const) {
+    const cpu = new Cpu({ memory: "64KiB", executor });
+    cpu.enter("protected32", 0x1000);
+    cpu.write(0x1000, [0x68, 2, 0, 2, 0, 0x6a, 8, 0x6a, 0, 0xcf]); // push 20002h (VM); push 8; push 0; iret
+    cpu.set("RSP", 0x8000);
+    const stop = cpu.run({ instructions: 10 });
+    assert.is(stop.reason, "unimplemented");
+    assert.match(stop.detail, /virtual-8086/);
+  }
+});
+
+test("two machines in one process share nothing but code", () => {
+  const a = real([0x40, 0xf4]);
+  const b = real([0x48, 0xf4]);
+  a.run();
+  b.run();
+  assert.is(a.get("RAX").toNumber(), 1);
+  assert.is(b.get("RAX").toNumber(), 0xffff);
+});
+
+test.run();
