@@ -12,6 +12,7 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import type { Instruction } from "../packages/cpu/src/core/forms.ts";
 import { allForms, captureMissing, DATA_FOLDER, SEED } from "../test/vectors/collection.ts";
 import type { ExecutorName } from "../test/vectors/emulated.ts";
 import { type FormResult, Runner } from "../test/vectors/runner.ts";
@@ -68,18 +69,20 @@ function matcher(text: string): (id: string) => boolean {
   }
 }
 
-/** Every `parts`-th form of every file. */
+/** The forms of every `parts`-th definition: what one of them makes an executor prepare, the next can use. */
 function runShare({ options, part, parts }: Share): Found {
   const store = new Store(DATA_FOLDER);
   const runner = new Runner(options.executors, SEED);
   const matches = matcher(options.only);
   const found: Found = { results: [], complaints: [] };
   const families = allForms();
-  let number = 0;
+  const numbers = new Map<Instruction, number>();
   for (const [family, forms] of families) {
     const stored = new Map(store.read(family)?.forms.map((form) => [form.id, form]));
     for (const form of forms) {
-      if (number++ % parts !== part || !matches(form.id)) continue;
+      const number = numbers.get(form.def) ?? numbers.size;
+      numbers.set(form.def, number);
+      if (number % parts !== part || !matches(form.id)) continue;
       const vectors = stored.get(form.id);
       if (vectors) found.results.push(...runner.run(form, vectors, options.case));
       else found.complaints.push(`${form.id}: no vectors; capture them (npm run vectors -- --capture)`);

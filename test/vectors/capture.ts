@@ -9,6 +9,7 @@ import { release } from "node:os";
 import { join, resolve } from "node:path";
 import { contents, descriptor, RANGES, type Range, SEGMENTS, type Segment } from "./environment.ts";
 import { type Case, FLAG, type Outcome, type Patch, STATE, viewOf } from "./layout.ts";
+import { normalize } from "./normalize.ts";
 
 const SOURCE = "test/vectors/capture";
 const MAGIC = 0x3156_4343;
@@ -171,24 +172,12 @@ function outcome(before: Case, raw: Result): Outcome {
   const keep = (from: number, to: number) => state.set(before.state.subarray(from, to), from);
   keep(STATE.FOP, STATE.MXCSR); // what the kernel's XSAVE makes of them is up to the vendor
   keep(STATE.MXCSR_MASK, STATE.R);
-  nullSelectors(view);
-  if (before.mode !== 64) {
-    for (let i = 0; i < 8; i++) view.setUint32(STATE.GPR + 8 * i + 4, 0, true);
-    keep(STATE.GPR + 64, STATE.RIP);
-    keep(STATE.FS_BASE, STATE.SEGMENT);
-  }
+  normalize(before, state);
 
   // The kernel reports its half of the address space as present, whatever is there.
   const hidden = raw.vector === PAGE_FAULT && raw.cr2 >> 63n === 1n;
   if (completed) return { state, vector: -1, error: 0, cr2: 0n, patches: raw.patches };
   return { state, vector: raw.vector, error: hidden ? raw.error & ~1 : raw.error, cr2: raw.cr2, patches: raw.patches };
-}
-
-/** The kernel's way back to user mode clears the RPL of null selectors. The state of a result never has one. */
-export function nullSelectors(view: DataView): void {
-  for (let at: number = STATE.SEGMENT; at < STATE.SEGMENT + 12; at += 2) {
-    if (view.getUint16(at, true) < 4) view.setUint16(at, 0, true);
-  }
 }
 
 /** Did the instruction itself raise the exception by which others report that they are done? */

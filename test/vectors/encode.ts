@@ -2,8 +2,9 @@
 import type { Form, OperandSpec } from "../../packages/cpu/src/core/forms.ts";
 import { type MemoryOperand, memoryOperand } from "./addressing.ts";
 import type { Builder, Kind } from "./builder.ts";
-import { CODE, INTERESTING_SELECTORS, type Mode } from "./environment.ts";
+import type { Mode } from "./environment.ts";
 import { DS, ES, FS, RDI, RSI } from "./layout.ts";
+import { farCallee, farTarget } from "./tuning.ts";
 import * as values from "./values.ts";
 
 /** What a form's identity fixes; all the rest of an encoding is chosen per case. */
@@ -28,6 +29,7 @@ export interface Encoding {
 /** Puts an operand at `linear`, after all registers have their values. */
 export type Content = (b: Builder, linear: number, bytes: number, operandSize: number) => void;
 
+const FAR_CALL = 0x9a;
 const SEGMENT_PREFIX = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
 const MANDATORY = { NP: [], NFx: [], "66": [0x66], F2: [0xf2], F3: [0xf3] };
 const OPCODE_MAP = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a]];
@@ -232,8 +234,8 @@ class Encoder {
         return random.below(16) === 0 ? integer(bytes) : little(BigInt(random.below(0x2000) - 0x1000), bytes);
       }
       case "A": {
-        const offset = BigInt(CODE.address + random.below(CODE.size));
-        return [...little(offset, operandSize / 8), ...little(BigInt(random.pick(INTERESTING_SELECTORS)), 2)];
+        const { offset, selector } = this.#e.form.byte === FAR_CALL ? farCallee(this.#b) : farTarget(this.#b);
+        return [...little(offset, operandSize / 8), ...little(selector, 2)];
       }
       case "O": {
         const bytes = operandBytes(type, operandSize, false, 1);

@@ -80,9 +80,9 @@ export const HOST_SEGMENTS = [
   { selector: 0x2b, descriptor: 0x00cf_f300_0000_ffffn },
   { selector: 0x33, descriptor: 0x00af_fb00_0000_ffffn },
 ] as const;
-const USER_CODE32 = 0x23;
+export const USER_CODE32 = 0x23;
 const USER_DATA = 0x2b;
-const USER_CODE64 = 0x33;
+export const USER_CODE64 = 0x33;
 
 /** ES CS SS DS FS GS with which the cases of a mode start. In 64-bit mode FS and GS have bases of their own. */
 export const SELECTORS: Record<Mode, readonly number[]> = {
@@ -103,6 +103,9 @@ export const OTHER_STACKS: Record<Mode, readonly number[]> = {
   32: [selector("wide16"), selector("down32"), selector("exact32")],
   16: [USER_DATA, selector("down16"), selector("far32")],
 };
+/** Selectors that CS, and that SS can hold. */
+export const CODE_SELECTORS = [USER_CODE32, USER_CODE64, selector("code16"), selector("code32")];
+export const STACK_SELECTORS = [USER_DATA, selector("wide16"), selector("exact32"), selector("down32")];
 /** Selectors that cases may load or ask about: each of the above, with other RPLs, and none that is the kernel's own. */
 export const INTERESTING_SELECTORS: readonly number[] = [
   0,

@@ -51,10 +51,7 @@ export class Runner {
       let report = "";
       for (const [i, c] of cases.entries()) {
         if (only >= 0 && i !== only) continue;
-        const bytes = new Uint8Array(16);
-        bytes.set(c.code);
-        const insn = this.#decoder.decode(bytes, 0, bytes.length, { bits: c.mode, real: false });
-        const found = differences(c, insn, expected[i]!, cpu.run(c));
+        const found = differences(c, () => this.#decode(c), expected[i]!, cpu.run(c));
         if (found.length === 0) passed++;
         else {
           if (failed++ === 0) report = describe(form, name, i, c, found);
@@ -62,6 +59,12 @@ export class Runner {
       }
       return { id: form.id, executor: name, passed, failed, report };
     });
+  }
+
+  #decode(c: Case) {
+    const bytes = new Uint8Array(16);
+    bytes.set(c.code);
+    return this.#decoder.decode(bytes, 0, bytes.length, { bits: c.mode, real: false });
   }
 }
 

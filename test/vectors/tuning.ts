@@ -6,7 +6,16 @@
 import type { Form } from "../../packages/cpu/src/core/forms.ts";
 import type { Builder } from "./builder.ts";
 import type { Content } from "./encode.ts";
-import { CODE, DATA, extent, INTERESTING_SELECTORS } from "./environment.ts";
+import {
+  CODE,
+  CODE_SELECTORS,
+  DATA,
+  extent,
+  INTERESTING_SELECTORS,
+  STACK_SELECTORS,
+  USER_CODE32,
+  USER_CODE64,
+} from "./environment.ts";
 import type { VectorForm } from "./forms.ts";
 import { DS, RAX, RBX, RCX, RDI, RDX, RSP, SS, STATE } from "./layout.ts";
 import { integer } from "./values.ts";
@@ -66,13 +75,33 @@ const indirect: Tuning = (b) => {
   for (let n = 0; n < (b.mode === 64 ? 16 : 8); n += 2) if (n !== RSP) b.setGpr(n, destination(b));
 };
 const pickSelector = (b: Builder): bigint => BigInt(b.random.pick(INTERESTING_SELECTORS));
+/** Mostly something that CS can hold, and an offset that may lie in it. */
+export function farTarget(
+  b: Builder,
+  selectors: readonly number[] = CODE_SELECTORS,
+): { offset: bigint; selector: bigint } {
+  const offset = BigInt(b.random.below(0x10000) + (b.random.below(2) === 0 ? CODE.address : 0));
+  return { offset, selector: b.random.below(3) === 0 ? pickSelector(b) : BigInt(b.random.pick(selectors)) };
+}
+/**
+ * A far CALL into 64-bit code from elsewhere uses all of RSP, whose upper half is not the program's; and the kernel waits
+ * for ever for a fault there to go away.
+ */
+export function farCallee(b: Builder): { offset: bigint; selector: bigint } {
+  const { offset, selector } = farTarget(b);
+  return { offset, selector: selector === BigInt(USER_CODE64) && b.mode !== 64 ? BigInt(USER_CODE32) : selector };
+}
 
 /** The stack holds a way back: near, far, or an interrupt frame. RPL 3 mostly fits. */
 const nearReturn: Tuning = (b, { operandSize }) => onStack(b, operandSize, [destination(b)]);
-const farReturn: Tuning = (b, { operandSize }) => onStack(b, operandSize, [destination(b), pickSelector(b)]);
+const farReturn: Tuning = (b, { operandSize }) => {
+  const { offset, selector } = farTarget(b);
+  onStack(b, operandSize, [offset, selector]);
+};
 const interruptReturn: Tuning = (b, { operandSize }) => {
-  const stack = [b.gpr(RSP) + BigInt(b.random.below(64)), pickSelector(b)];
-  onStack(b, operandSize, [destination(b), pickSelector(b), integer(b.random), ...stack]);
+  const { offset, selector } = farTarget(b);
+  const stack = farTarget(b, STACK_SELECTORS).selector;
+  onStack(b, operandSize, [offset, selector, integer(b.random), b.gpr(RSP) + BigInt(b.random.below(64)), stack]);
 };
 const selectorOnStack: Tuning = (b, { operandSize }) => onStack(b, operandSize, [pickSelector(b)]);
 const flagsOnStack: Tuning = (b, { operandSize }) => onStack(b, operandSize, [integer(b.random)]);
@@ -128,10 +157,16 @@ const wideAccumulator: Content = (b, linear, bytes) => {
   b.patch(linear + bytes / 2, little(b.gpr(RDX), bytes / 2));
 };
 const selectorInMemory: Content = (b, linear) => b.patch(linear, little(pickSelector(b), 2));
-const farPointer: Content = (b, linear, bytes) => {
-  b.patch(linear, little(destination(b), bytes - 2));
-  b.patch(linear + bytes - 2, little(pickSelector(b), 2));
-};
+const far =
+  (target: (b: Builder) => { offset: bigint; selector: bigint }): Content =>
+  (b, linear, bytes) => {
+    const { offset, selector } = target(b);
+    b.patch(linear, little(offset, bytes - 2));
+    b.patch(linear + bytes - 2, little(selector, 2));
+  };
+const farPointer = far((b) => farTarget(b));
+const farProcedure = far(farCallee);
+const dataPointer = far((b) => ({ offset: integer(b.random), selector: pickSelector(b) }));
 /** Mostly a valid MXCSR. Bit 17 exists on AMD only. */
 const mxcsr: Content = (b, linear) => {
   const value = b.random.below(8) === 0 ? b.random.u32() & ~(1 << 17) : b.random.u32() & 0xffff;
@@ -144,7 +179,9 @@ export function contentOf(name: string, form: Form): Content | null {
   if (name === "cmpxchg") return accumulator;
   if (name === "ldmxcsr") return mxcsr;
   if (/^cmpxchg/.test(name)) return wideAccumulator;
-  if (form.operands.some(({ type }) => type === "p")) return farPointer;
+  if (form.operands.some(({ type }) => type === "p")) {
+    return name === "call" ? farProcedure : name === "jmp" ? farPointer : dataPointer;
+  }
   if (/^(lar|lsl|verr|verw)$/.test(name) || form.operands.some(({ method }) => method === "S")) return selectorInMemory;
   return /^(jmp|call)$/.test(name) ? nearPointer : null;
 }

@@ -21,7 +21,7 @@
 
 #include "protocol.h"
 
-enum { MAX_MAPPINGS = 16, PAGE = 4096, HANG_SECONDS = 3 };
+enum { MAX_MAPPINGS = 16, PAGE = 4096, HANG_SECONDS = 10 };
 enum { TF = 1 << 8, NT = 1 << 14, RF = 1 << 16, ID = 1 << 21 };
 enum { X87 = 1, SSE = 2, AVX = 4, XSTATE_BV = 512, XSTATE_YMM = 576 }; // offsets in the XSAVE area
 
