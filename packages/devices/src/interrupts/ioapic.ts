@@ -2,7 +2,7 @@
  * The I/O APIC 82093AA: 24 inputs, each with an entry that says which message its interrupt becomes [82093AA].
  *
  * Lines are asserted or not, whatever their voltage, so the polarity bit of an entry is kept for the guest to read and
- * decides nothing: a board's firmware tables and its guests disagree about the voltage of PCI's interrupts in PICs' range.
+ * decides nothing. (Linux takes hard-wired PCI interrupts for active low, whatever the tables say about the ISA range.)
  */
 import { assert, flag, type IrqLine, list, record, type StateOf, u8, u32 } from "@castaway/kit";
 import type { Device, RegisterSpace } from "../device.ts";
@@ -29,7 +29,13 @@ export type IoApicOptions = {
   readonly version?: 0x11 | 0x20;
 };
 
-export const ioApicState = record({ id: u8, index: u8, lines: list(flag, 24), low: list(u32, 24), high: list(u32, 24) });
+export const ioApicState = record({
+  id: u8,
+  index: u8,
+  lines: list(flag, 24),
+  low: list(u32, 24),
+  high: list(u32, 24),
+});
 export type IoApicState = StateOf<typeof ioApicState>;
 
 const PINS = 24;
@@ -118,12 +124,11 @@ export class IoApic implements Device<IoApicState>, RegisterSpace {
     if (this.#index === REG.ID) this.#id = (value >>> 24) & 0xf;
     const n = (this.#index - REG.REDIRECTION) >> 1;
     if (n < 0 || n >= PINS) return;
-    if (this.#index & 1) {
-      this.#high[n] = value & 0xff000000;
-      return;
+    if (this.#index & 1) this.#high[n] = value & 0xff000000;
+    else {
+      const kept = value & ENTRY.LEVEL ? this.#low[n] & ENTRY.REMOTE_IRR : 0; // as edge-triggered it has no remote IRR
+      this.#low[n] = (value & WRITABLE) | kept;
     }
-    const kept = value & ENTRY.LEVEL ? this.#low[n] & ENTRY.REMOTE_IRR : 0; // as edge-triggered it has no remote IRR
-    this.#low[n] = (value & WRITABLE) | kept;
     this.#sendLevel(n);
   }
 

@@ -36,8 +36,20 @@ export const picState = record({
 export type PicState = StateOf<typeof picState>;
 
 const afterPowerOn = (): PicState => ({
-  lines: 0, risen: 0, isr: 0, imr: 0, elcr: 0, base: 0, awaits: 1, icw1: 0, icw4: 0, lowest: 7, rotateOnAeoi: 0,
-  specialMask: 0, readIsr: 0, poll: 0,
+  lines: 0,
+  risen: 0,
+  isr: 0,
+  imr: 0,
+  elcr: 0,
+  base: 0,
+  awaits: 1,
+  icw1: 0,
+  icw4: 0,
+  lowest: 7,
+  rotateOnAeoi: 0,
+  specialMask: 0,
+  readIsr: 0,
+  poll: 0,
 });
 
 export interface PicEnv {
