@@ -1,0 +1,46 @@
+/** The I/O port space: which chip answers which port. */
+import type { RegisterSpace } from "@castaway/devices";
+
+interface Place {
+  readonly space: RegisterSpace;
+  readonly base: number;
+  readonly size: number;
+}
+
+/** An access that no single chip covers is cut into bytes; where nobody answers, bits read as ones and writes are lost. */
+export class PortSpace {
+  readonly #places: (Place | undefined)[] = new Array(0x10000);
+  readonly #stacks = new Map<number, Place[]>();
+
+  /** The latest mapping of a port answers, as long as it is there. */
+  map(base: number, size: number, space: RegisterSpace): void {
+    const place = { space, base, size };
+    for (let port = base; port < Math.min(base + size, 0x10000); port++) {
+      const stack = this.#stacks.get(port) ?? [];
+      stack.push(place);
+      this.#stacks.set(port, stack);
+      this.#places[port] = place;
+    }
+  }
+  unmap(base: number, size: number, space: RegisterSpace): void {
+    for (let port = base; port < Math.min(base + size, 0x10000); port++) {
+      const stack = (this.#stacks.get(port) ?? []).filter((p) => !(p.space === space && p.base === base));
+      this.#stacks.set(port, stack);
+      this.#places[port] = stack.at(-1);
+    }
+  }
+
+  read(port: number, bytes: number): number {
+    const place = this.#places[port];
+    if (place !== undefined && port - place.base + bytes <= place.size) return place.space.read(port - place.base, bytes);
+    if (bytes === 1) return 0xff;
+    let value = 0;
+    for (let i = bytes - 1; i >= 0; i--) value = value * 256 + this.read((port + i) & 0xffff, 1);
+    return value;
+  }
+  write(port: number, bytes: number, value: number): void {
+    const place = this.#places[port];
+    if (place !== undefined && port - place.base + bytes <= place.size) place.space.write(port - place.base, bytes, value);
+    else if (bytes > 1) for (let i = 0; i < bytes; i++) this.write((port + i) & 0xffff, 1, (value >>> (8 * i)) & 0xff);
+  }
+}
