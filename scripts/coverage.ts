@@ -54,16 +54,18 @@ function table(list: readonly Instruction[], text: (def: Instruction) => string)
 const masked = verified.filter(
   (def) => def.vectors?.undefinedFlags || def.vectors?.undefinedResult || def.vectors?.vendor,
 );
-const rule = ({ vectors }: Instruction): string => {
+function rule({ vectors }: Instruction): string {
   const flags = vectors?.undefinedFlags;
   return [
     flags && `flags ${typeof flags === "function" ? "by operands" : flags}`,
     vectors?.undefinedResult && "result by operands",
+    vectors?.ulps !== undefined && `results within ${vectors.ulps} ulp`,
+    vectors?.partial && "memory after a fault",
     vectors?.vendor && `vendors differ: ${vectors.vendor}`,
   ]
     .filter(Boolean)
     .join("; ");
-};
+}
 
 const text = [
   "# What hardware verifies",
