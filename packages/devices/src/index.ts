@@ -1,7 +1,23 @@
 /** Devices of the PC: pure chips; the board of packages/machine plugs them together. */
 export type { Device, RegisterSpace } from "./device.ts";
+export { boardItems, bootFailWait, bootOrder, e820, featureControl, type MemoryRange } from "./firmware/board-items.ts";
+export { ascii, FW_CFG, FwCfg, fwCfgState } from "./firmware/fw-cfg.ts";
 export * from "./input/i8042.ts";
 export * from "./input/keyboard.ts";
 export { isKey, type Key, keys } from "./input/keys.ts";
 export type { Ps2Device } from "./input/ps2.ts";
+export { type ApicMessage, IoApic, type IoApicEnv, ioApicState } from "./interrupts/ioapic.ts";
+export { Pics, type PicsEnv, picsState } from "./interrupts/pics.ts";
+export { fanOut, WiredOr } from "./interrupts/wire.ts";
+export { PciBus, type PciBusEnv, pciBusState } from "./pci/bus.ts";
+export { type Bar, type BarIndex, type Capability, msiCapability } from "./pci/config.ts";
+export {
+  type PciEnv,
+  PciFunction,
+  type PciFunctionState,
+  type PciMapper,
+  type PciOptions,
+  type Range,
+} from "./pci/function.ts";
 export * from "./serial/uart16550.ts";
+export { PIT_RATE, Pit, type PitEnv, pitState } from "./timers/pit.ts";
