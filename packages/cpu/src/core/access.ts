@@ -95,7 +95,8 @@ export class MemoryAccess {
     return 0;
   }
   #misaligned(linear: number, bytes: number): boolean {
-    if (!this.checkAlignment || bytes === 1 || linear % Math.min(bytes, 8) === 0) return false;
+    const unit = bytes === 16 ? 16 : Math.min(bytes, 8); // 80-bit numbers by 8 [SDM 3A table 6-7]
+    if (!this.checkAlignment || bytes === 1 || linear % unit === 0) return false;
     this.fault.vector = VECTORS.AC;
     this.fault.code = 0;
     return true;
@@ -216,7 +217,7 @@ export class MemoryAccess {
 
   /** True if `bytes` bytes could be written; TLB entries are filled as a write would. */
   probeWrite(linear: number, bytes: number, rights: Rights = "current"): boolean {
-    if (rights === "current" && this.#misaligned(linear, Math.min(bytes, 8))) return false;
+    if (rights === "current" && this.#misaligned(linear, bytes > 16 ? 8 : bytes)) return false;
     if (this.look(WRITE, linear, rights) === 0) return false;
     const last = PAGE - (linear & (PAGE - 1));
     return bytes <= last || this.look(WRITE, this.#nextPage(linear), rights) !== 0;

@@ -242,15 +242,16 @@ export class Evaluator extends Exec<bigint> {
   }
 
   /** Segment checks and base: the linear address of an access, as a number. Faults unwind. */
-  #linear(segmentNumber: number | "operand", offset: bigint, bytes: number, write: boolean): number {
+  #linear(segmentNumber: number | "operand", offset: bigint, bytes: number, write: boolean, aligned = false): number {
     const cpu = this.#cpu,
       n = segmentNumber === "operand" ? this.insn.segment : segmentNumber,
       at = segment(n);
+    const linear = (cpu.u64(at + SEG.effectiveBase) + offset) & cpu.u64(S.LINEAR_MASK);
+    if (aligned && linear % 16n !== 0n) cpu.fault("GP", 0); // before the limit, as processors do
     const last = offset + BigInt(bytes - 1);
     const first = cpu.u64(at + (write ? SEG.writeFirst : SEG.readFirst)),
       limit = cpu.u64(at + (write ? SEG.writeLast : SEG.readLast));
     if (!this.insn.long && (offset < first || last > limit)) cpu.fault(n === SS ? "SS" : "GP", 0);
-    const linear = (cpu.u64(at + SEG.effectiveBase) + offset) & cpu.u64(S.LINEAR_MASK);
     if (!this.insn.long) return Number(linear);
     if (!isCanonical(linear) || !isCanonical(word(linear + BigInt(bytes - 1)))) cpu.fault(n === SS ? "SS" : "GP", 0);
     return Number(signed(linear));
@@ -269,8 +270,7 @@ export class Evaluator extends Exec<bigint> {
   }
   probeWrite(segmentNumber: number | "operand", offset: bigint, bytes: number, aligned = false): void {
     const cpu = this.#cpu,
-      linear = this.#linear(segmentNumber, offset, bytes, true);
-    if (aligned && linear % 16 !== 0) cpu.fault("GP", 0);
+      linear = this.#linear(segmentNumber, offset, bytes, true, aligned);
     if (!cpu.access.probeWrite(linear, bytes)) throw cpu.pendingFault;
   }
   /** The linear address of a memory operand, checked for an access of `bytes` bytes; for helpers. */
@@ -291,8 +291,7 @@ export class Evaluator extends Exec<bigint> {
   /** 32, 64 or 128 bits with zeros above; `aligned`: #GP(0) unless on a 16-byte boundary. */
   loadVector(offset: bigint, size: number, aligned: boolean): bigint {
     const cpu = this.#cpu,
-      linear = this.#linear("operand", offset, size >> 3, false);
-    if (aligned && linear % 16 !== 0) cpu.fault("GP", 0);
+      linear = this.#linear("operand", offset, size >> 3, false, aligned);
     if (!cpu.access.load(linear, size >> 3, S.RESULT)) throw cpu.pendingFault;
     return size > 64 ? cpu.u64(S.RESULT) | (cpu.u64(S.RESULT + 8) << 64n) : cpu.u64(S.RESULT);
   }
@@ -309,8 +308,7 @@ export class Evaluator extends Exec<bigint> {
   }
   storeVector(offset: bigint, size: number, value: bigint, aligned: boolean): void {
     const cpu = this.#cpu,
-      linear = this.#linear("operand", offset, size >> 3, true);
-    if (aligned && linear % 16 !== 0) cpu.fault("GP", 0);
+      linear = this.#linear("operand", offset, size >> 3, true, aligned);
     cpu.setU64(S.ARG0, value & WORD);
     cpu.setU64(S.ARG0 + 8, value >> 64n);
     if (!cpu.access.store(linear, size >> 3, S.ARG0)) throw cpu.pendingFault;

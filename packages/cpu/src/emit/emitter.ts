@@ -29,8 +29,7 @@ export abstract class Emitter extends ScalarEmitter {
     return this.graph.read(V128, [base], (code) => code.simdMemory(half ? simd.LOAD64_ZERO : simd.LOAD, offset));
   }
   #loadVector(offset: Node, size: number, aligned: boolean): Node {
-    const linear = this.linear("operand", offset, size >> 3, false);
-    if (aligned) this.requireAligned(linear);
+    const linear = this.linear("operand", offset, size >> 3, false, aligned);
     const host = this.look(READ, linear, size >> 3);
     return this.graph.effect(
       [host, host, linear, linear],
@@ -69,8 +68,7 @@ export abstract class Emitter extends ScalarEmitter {
     });
   }
   #storeVector(offset: Node, size: number, value: Node, aligned: boolean): void {
-    const linear = this.linear("operand", offset, size >> 3, true);
-    if (aligned) this.requireAligned(linear);
+    const linear = this.linear("operand", offset, size >> 3, true, aligned);
     const host = this.look(WRITE, linear, size >> 3);
     this.graph.effect([host, host, linear, linear, value, value], (g) => {
       g.value(host);

@@ -338,32 +338,36 @@ export abstract class ScalarEmitter extends Exec<Node> {
     this.#storeHost(this.look(WRITE, linear, size >> 3), linear, size, this.word(value), segmentNumber);
   }
   probeWrite(segmentNumber: number | "operand", offset: Node, bytes: number, aligned = false): void {
-    const linear = this.linear(segmentNumber, offset, bytes, true);
-    if (aligned) this.requireAligned(linear);
+    const linear = this.linear(segmentNumber, offset, bytes, true, aligned);
     this.poke(S.ARG2, linear);
     this.callOut(this.imports.probe, describe(bytes, segmentNumber));
   }
 
-  /** #GP(0) unless on a 16-byte boundary. */
-  protected requireAligned(linear: Node): void {
-    this.raiseIf(this.isNonZero(this.and(linear, this.const(15))), "GP", this.const(0));
-  }
-
-  /** Segment check and base. Non-canonical addresses never hit the TLB; the slow path raises for them. */
-  protected linear(segmentNumber: number | "operand", offset: Node, bytes: number, write: boolean): Node {
+  /**
+   * Segment check and base. Non-canonical addresses never hit the TLB; the slow path raises for them. `aligned`: #GP(0)
+   * unless on a 16-byte boundary, before the limit is looked at, as processors do.
+   */
+  protected linear(
+    segmentNumber: number | "operand",
+    offset: Node,
+    bytes: number,
+    write: boolean,
+    aligned = false,
+  ): Node {
     const flat = segmentNumber === "operand" ? this.flatMemory() : this.shape.long && segmentNumber < 4;
-    if (flat) return this.word(offset);
     const at =
       segmentNumber === "operand" ? this.segmentAddress() : this.graph.constant(I32, BigInt(segment(segmentNumber)));
     const part = (which: number) => this.graph.read(I64, [at], (code) => code.memory("i64.load", which));
+    const sum = flat ? this.word(offset) : this.add(part(SEG.effectiveBase), offset);
+    const linear = this.shape.long ? sum : this.zext(sum, 32);
+    if (aligned) this.raiseIf(this.isNonZero(this.and(linear, this.const(15))), "GP", this.const(0));
     if (!this.shape.long) {
       const first = part(write ? SEG.writeFirst : SEG.readFirst),
         last = part(write ? SEG.writeLast : SEG.readLast);
       const outside = this.or(this.ltU(offset, first), this.ltU(last, this.add(offset, this.const(bytes - 1))));
       this.when(outside, () => this.#segmentFault(segmentNumber));
     }
-    const linear = this.add(part(SEG.effectiveBase), offset);
-    return this.shape.long ? linear : this.zext(linear, 32);
+    return linear;
   }
   #segmentFault(segmentNumber: number | "operand"): void {
     this.poke(S.ARG0, this.const(segmentNumber === "operand" ? -1 : segmentNumber));
