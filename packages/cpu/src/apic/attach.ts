@@ -9,9 +9,16 @@ import { LocalApic } from "./local.ts";
 const SIGNALS = { nmi: PENDING_NMI, init: PENDING_INIT, sipi: PENDING_SIPI, smi: PENDING_SMI };
 
 /** `acknowledgePic`: the INTA cycle of the external interrupt controller, whose line is LINT0 of the first processor. */
-export function attachApic(cpu: Processor, clock: Clock, bus: ApicBus, acknowledgePic: () => number = () => 0): LocalApic {
+export function attachApic(
+  cpu: Processor,
+  clock: Clock,
+  bus: ApicBus,
+  acknowledgePic: () => number = () => 0,
+): LocalApic {
   const apic = new LocalApic(cpu.id, {
-    clock, bus, acknowledgePic,
+    clock,
+    bus,
+    acknowledgePic,
     attend: () => cpu.attend(),
     signal: (event, vector) => cpu.signal(SIGNALS[event], vector),
   });

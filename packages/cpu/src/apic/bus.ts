@@ -4,7 +4,13 @@
  */
 
 /** Delivery modes as encoded in ICR, LVT and messages [SDM 3A 10.6.1]. */
-export const FIXED = 0, LOWEST = 1, SMI = 2, NMI = 4, INIT = 5, START_UP = 6, EXT_INT = 7;
+export const FIXED = 0,
+  LOWEST = 1,
+  SMI = 2,
+  NMI = 4,
+  INIT = 5,
+  START_UP = 6,
+  EXT_INT = 7;
 
 export interface Message {
   readonly mode: number;
@@ -32,16 +38,24 @@ export class ApicBus {
   readonly #listeners: Listener[] = [];
   readonly #eoi: ((vector: number) => void)[] = [];
 
-  attach(listener: Listener): void { this.#listeners.push(listener); }
+  attach(listener: Listener): void {
+    this.#listeners.push(listener);
+  }
   /** I/O APICs hear of the ends of level-triggered interrupts here. */
-  onEoi(listener: (vector: number) => void): void { this.#eoi.push(listener); }
-  endOfInterrupt(vector: number): void { for (const tell of this.#eoi) tell(vector); }
+  onEoi(listener: (vector: number) => void): void {
+    this.#eoi.push(listener);
+  }
+  endOfInterrupt(vector: number): void {
+    for (const tell of this.#eoi) tell(vector);
+  }
 
   /** Delivers to everyone who is meant; lowest priority picks one. False if nobody is. */
   deliver(message: Message, wide = false): boolean {
     const meant = this.#listeners.filter((l) => l.matches(message.destination, message.logical, wide));
     if (message.mode === LOWEST && meant.length > 1) {
-      meant.reduce((best, other) => (other.arbitrationPriority < best.arbitrationPriority ? other : best)).accept(message);
+      meant
+        .reduce((best, other) => (other.arbitrationPriority < best.arbitrationPriority ? other : best))
+        .accept(message);
       return true;
     }
     for (const listener of meant) listener.accept(message);
@@ -54,10 +68,16 @@ export class ApicBus {
 
   /** A write of a bus master to FEE00000-FEEFFFFF: a message-signalled interrupt [SDM 3A 10.11]. */
   messageSignalled(address: number, data: number): boolean {
-    const logical = (address & 4) !== 0, redirected = (address & 8) !== 0, mode = data >> 8 & 7;
+    const logical = (address & 4) !== 0,
+      redirected = (address & 8) !== 0,
+      mode = (data >> 8) & 7;
     return this.deliver({
-      mode: redirected && mode === FIXED ? LOWEST : mode, vector: data & 0xff, logical, destination: address >>> 12 & 0xff,
-      level: (data & 0x8000) !== 0, assert: (data & 0x8000) === 0 || (data & 0x4000) !== 0,
+      mode: redirected && mode === FIXED ? LOWEST : mode,
+      vector: data & 0xff,
+      logical,
+      destination: (address >>> 12) & 0xff,
+      level: (data & 0x8000) !== 0,
+      assert: (data & 0x8000) === 0 || (data & 0x4000) !== 0,
     });
   }
 }

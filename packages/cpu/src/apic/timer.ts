@@ -2,12 +2,32 @@
  * The timer of a local APIC [SDM 3A 10.5.4]: it counts virtual nanoseconds, divided, one-shot or periodic; or it waits
  * for a value of the time-stamp counter.
  */
-import { type Clock, type Nanoseconds, nullable, real, record, type StateOf, type Timer, text, timerState, u32 } from "@castaway/kit";
+import {
+  type Clock,
+  type Nanoseconds,
+  nullable,
+  real,
+  record,
+  type StateOf,
+  type Timer,
+  text,
+  timerState,
+  u32,
+} from "@castaway/kit";
 
-export const ONE_SHOT = 0, PERIODIC = 1, TSC_DEADLINE = 2;
+export const ONE_SHOT = 0,
+  PERIODIC = 1,
+  TSC_DEADLINE = 2;
 
 /** `start`: when the count began, null while it does not run. `deadline`: hexadecimal. */
-export const apicTimerState = record({ mode: u32, initial: u32, divide: u32, start: nullable(real), deadline: text, due: timerState });
+export const apicTimerState = record({
+  mode: u32,
+  initial: u32,
+  divide: u32,
+  start: nullable(real),
+  deadline: text,
+  due: timerState,
+});
 export type ApicTimerState = StateOf<typeof apicTimerState>;
 
 export class ApicTimer {
@@ -39,17 +59,21 @@ export class ApicTimer {
 
   /** Divide configuration: 2, 4, 8, .. 128, 1 [SDM 3A figure 10-10]. */
   get #divisor(): number {
-    const code = this.#divide & 3 | this.#divide >> 1 & 4;
+    const code = (this.#divide & 3) | ((this.#divide >> 1) & 4);
     return code === 7 ? 1 : 2 << code;
   }
-  get divide(): number { return this.#divide; }
+  get divide(): number {
+    return this.#divide;
+  }
   /** Takes effect at once: the count goes on from where it is. */
   set divide(value: number) {
     const left = this.current;
     this.#divide = value & 11;
     if (this.#start !== null) this.#countFrom(left);
   }
-  get initial(): number { return this.#initial; }
+  get initial(): number {
+    return this.#initial;
+  }
   /** Starts the count; 0 stops it. Ignored while the timer waits for a deadline. */
   set initial(value: number) {
     if (this.#mode === TSC_DEADLINE) return;
@@ -68,7 +92,9 @@ export class ApicTimer {
     return Math.max(0, Math.min(left, 0xffffffff));
   }
 
-  get mode(): number { return this.#mode; }
+  get mode(): number {
+    return this.#mode;
+  }
   /** To or from the deadline mode disarms the timer [SDM 3A 10.5.4.1]. */
   set mode(mode: number) {
     if ((mode === TSC_DEADLINE) !== (this.#mode === TSC_DEADLINE)) {
@@ -78,7 +104,9 @@ export class ApicTimer {
     this.#mode = mode;
   }
   /** In ticks of the counter; 0: not armed. */
-  get deadline(): bigint { return this.#deadline; }
+  get deadline(): bigint {
+    return this.#deadline;
+  }
   setDeadline(deadline: bigint, time: Nanoseconds): void {
     if (this.#mode !== TSC_DEADLINE) return;
     this.#deadline = deadline;
@@ -98,7 +126,11 @@ export class ApicTimer {
   }
   save(): ApicTimerState {
     return {
-      mode: this.#mode, initial: this.#initial, divide: this.#divide, start: this.#start, deadline: this.#deadline.toString(16),
+      mode: this.#mode,
+      initial: this.#initial,
+      divide: this.#divide,
+      start: this.#start,
+      deadline: this.#deadline.toString(16),
       due: this.#timer.save(),
     };
   }

@@ -1,10 +1,14 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { AT, is, type Rig, rig, SEL } from "../system.test-support.ts";
 import { writeDebugRegister } from "./control.ts";
 import { S } from "./state.ts";
-import { AT, is, type Rig, rig, SEL } from "../system.test-support.ts";
 
-const HANDLER = 0x20000, TF = 0x100, RF = 0x10000, BS = 0x4000, FIXED = 0xffff0ff0;
+const HANDLER = 0x20000,
+  TF = 0x100,
+  RF = 0x10000,
+  BS = 0x4000,
+  FIXED = 0xffff0ff0;
 function debugged(mode: "long" | "protected32" = "long"): Rig {
   const r = rig(mode);
   r.gate(1, mode === "long" ? SEL.code64 : SEL.code32, HANDLER, 0x8e);
@@ -14,20 +18,23 @@ function debugged(mode: "long" | "protected32" = "long"): Rig {
 const dr6 = (r: Rig) => r.cpu.u32(S.DR6);
 
 const step = suite("single-step");
-step("with TF each instruction ends with a trap, after its effect; the handler runs without TF (SDM 3B 17.3.1.4)", () => {
-  const r = debugged();
-  r.cpu.flags = TF | 2;
-  r.code("FF C0 FF C0"); // inc eax, twice
-  r.step();
-  is(r, { RAX: 1, RIP: HANDLER, RFLAGS: 2 });
-  assert.is(r.stack(3, 8)[0], AT.code + 2);
-  assert.is(r.stack(3, 8)[2], TF | 2);
-  assert.is(dr6(r), (FIXED | BS) >>> 0);
-  r.step(); // iretq
-  is(r, { RIP: AT.code + 2 });
-  r.step();
-  is(r, { RAX: 2, RIP: HANDLER });
-});
+step(
+  "with TF each instruction ends with a trap, after its effect; the handler runs without TF (SDM 3B 17.3.1.4)",
+  () => {
+    const r = debugged();
+    r.cpu.flags = TF | 2;
+    r.code("FF C0 FF C0"); // inc eax, twice
+    r.step();
+    is(r, { RAX: 1, RIP: HANDLER, RFLAGS: 2 });
+    assert.is(r.stack(3, 8)[0], AT.code + 2);
+    assert.is(r.stack(3, 8)[2], TF | 2);
+    assert.is(dr6(r), (FIXED | BS) >>> 0);
+    r.step(); // iretq
+    is(r, { RIP: AT.code + 2 });
+    r.step();
+    is(r, { RAX: 2, RIP: HANDLER });
+  },
+);
 step("POPF that sets TF traps after the next instruction only (SDM 3B 17.3.1.4)", () => {
   const r = debugged();
   r.ram.setUint32(AT.stack0 - 8, TF | 2, true);
@@ -98,21 +105,24 @@ step.run();
 const breakpoints = suite("breakpoints");
 const arm = (r: Rig, n: number, address: number, kind: number, length: number) => {
   writeDebugRegister(r.cpu, n, address, 0);
-  writeDebugRegister(r.cpu, 7, 2 << 2 * n | kind << (16 + 4 * n) | length << (18 + 4 * n), 0);
+  writeDebugRegister(r.cpu, 7, (2 << (2 * n)) | (kind << (16 + 4 * n)) | (length << (18 + 4 * n)), 0);
 };
-breakpoints("on execution: a fault before the instruction; RF in the returned flags lets it run (SDM 3B 17.3.1.1)", () => {
-  const r = debugged();
-  r.code("90 FF C0 90");
-  arm(r, 1, AT.code + 1, 0, 0);
-  r.step(2);
-  is(r, { RIP: HANDLER, RAX: 0 });
-  assert.is(dr6(r), (FIXED | 2) >>> 0);
-  assert.is(r.stack(1, 8)[0], AT.code + 1);
-  r.ram.setUint32(AT.stack0 - 40 + 16, RF | 2, true);
-  r.step(); // iretq
-  r.step();
-  is(r, { RIP: AT.code + 3, RAX: 1 });
-});
+breakpoints(
+  "on execution: a fault before the instruction; RF in the returned flags lets it run (SDM 3B 17.3.1.1)",
+  () => {
+    const r = debugged();
+    r.code("90 FF C0 90");
+    arm(r, 1, AT.code + 1, 0, 0);
+    r.step(2);
+    is(r, { RIP: HANDLER, RAX: 0 });
+    assert.is(dr6(r), (FIXED | 2) >>> 0);
+    assert.is(r.stack(1, 8)[0], AT.code + 1);
+    r.ram.setUint32(AT.stack0 - 40 + 16, RF | 2, true);
+    r.step(); // iretq
+    r.step();
+    is(r, { RIP: AT.code + 3, RAX: 1 });
+  },
+);
 breakpoints("without RF the handler is called again at once", () => {
   const r = debugged();
   r.code("FF C0");
@@ -124,7 +134,8 @@ breakpoints("RF covers one instruction only, and does not show in what an interr
   const r = debugged();
   r.gate(2, SEL.code64, HANDLER + 0x100, 0x8e);
   r.ram.setUint32(AT.stack0 - 40, AT.code, true);
-  for (const [i, v] of [SEL.code64, RF | 2, AT.stack0, SEL.data32].entries()) r.ram.setUint32(AT.stack0 - 32 + 8 * i, v, true);
+  for (const [i, v] of [SEL.code64, RF | 2, AT.stack0, SEL.data32].entries())
+    r.ram.setUint32(AT.stack0 - 32 + 8 * i, v, true);
   r.cpu.setNumber(S.GPR + 32, AT.stack0 - 40);
   r.code("90 90");
   r.cpu.setNumber(S.RIP, HANDLER);

@@ -1,10 +1,15 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { AT, is, pteOf, rig, SEL } from "../system.test-support.ts";
 import { deliver, EXTERNAL, HARDWARE } from "./events.ts";
 import { S } from "./state.ts";
-import { AT, is, pteOf, rig, SEL } from "../system.test-support.ts";
 
-const INT32 = 0x8e, TRAP32 = 0x8f, INT16 = 0x86, HANDLER = 0x20000, IF = 0x200, RF = 0x10000;
+const INT32 = 0x8e,
+  TRAP32 = 0x8f,
+  INT16 = 0x86,
+  HANDLER = 0x20000,
+  IF = 0x200,
+  RF = 0x10000;
 
 const real = suite("events in real mode");
 real("INT n goes through the vector table and pushes FLAGS, CS, IP of 16 bits (SDM 3A 20.1.4)", () => {
@@ -35,7 +40,10 @@ real.run();
 
 const protectedMode = suite("events in protected mode");
 protectedMode("an interrupt gate clears IF, a trap gate does not; both clear TF and NT (SDM 3A 6.12.1.2)", () => {
-  for (const [access, flags] of [[INT32, 3], [TRAP32, 3 | IF]] as const) {
+  for (const [access, flags] of [
+    [INT32, 3],
+    [TRAP32, 3 | IF],
+  ] as const) {
     const r = rig("protected32");
     r.gate(0x30, SEL.code32, HANDLER, access);
     r.cpu.flags = IF | 0x4000 | 3;
@@ -61,14 +69,17 @@ protectedMode("to an inner level the stack comes from the TSS and SS:ESP are pus
   is(r, { CS: SEL.code32, SS: SEL.data32, CPL: 0, RIP: HANDLER, RSP: AT.stack0 - 20 });
   assert.equal(r.stack(5), [AT.code + 2, SEL.user32, 2, AT.stack3, SEL.userData]);
 });
-protectedMode("a fault pushes its error code, the address of the instruction, and RF (SDM 3A 6.12.1, 3B 17.3.1.1)", () => {
-  const r = rig("protected32");
-  r.gate(13, SEL.code32, HANDLER, INT32);
-  r.code("B8 99 00 00 00 8E D8"); // mov ds, 0x98: an execute-only code segment
-  r.step(2);
-  is(r, { RIP: HANDLER, RSP: AT.stack0 - 16 });
-  assert.equal(r.stack(4), [0x98, AT.code + 5, SEL.code32, 2 | RF]);
-});
+protectedMode(
+  "a fault pushes its error code, the address of the instruction, and RF (SDM 3A 6.12.1, 3B 17.3.1.1)",
+  () => {
+    const r = rig("protected32");
+    r.gate(13, SEL.code32, HANDLER, INT32);
+    r.code("B8 99 00 00 00 8E D8"); // mov ds, 0x98: an execute-only code segment
+    r.step(2);
+    is(r, { RIP: HANDLER, RSP: AT.stack0 - 16 });
+    assert.equal(r.stack(4), [0x98, AT.code + 5, SEL.code32, 2 | RF]);
+  },
+);
 
 const refusals: [what: string, prepare: (r: ReturnType<typeof rig>) => void, cpl: 0 | 3, fault: string][] = [
   ["an entry beyond the limit: #GP(vector*8+2)", (r) => r.cpu.setNumber(S.IDTR_LIMIT, 0x30 * 8 + 6), 0, "GP(182)"],
@@ -82,18 +93,71 @@ const refusals: [what: string, prepare: (r: ReturnType<typeof rig>) => void, cpl
   ["a data segment: #GP(selector)", (r) => r.gate(0x30, SEL.data32, 0, INT32), 0, "GP(10)"],
   ["a less privileged code segment: #GP(selector)", (r) => r.gate(0x30, SEL.user32, 0, INT32), 0, "GP(18)"],
   ["a code segment that is not present: #NP(selector)", (r) => r.gate(0x30, SEL.absentCode, 0, INT32), 0, "NP(80)"],
-  ["an offset beyond the code segment: #GP(0)", (r) => { r.descriptor(SEL.code16, 0, 0xffff, 0x9b); r.gate(0x30, SEL.code16, 0x10000, INT32); }, 0, "GP(0)"],
-  ["a TSS too short for the stack: #TS(TSS)", (r) => { r.gate(0x30, SEL.code32, 0, 0xee); r.cpu.setU32(S.SEGMENTS + 7 * 72 + 16, 7); }, 3, "TS(40)"],
-  ["a null stack segment: #TS(0)", (r) => { r.gate(0x30, SEL.code32, 0, 0xee); r.ram.setUint32(AT.tss + 8, 0, true); }, 3, "TS(0)"],
-  ["a stack segment of the wrong RPL: #TS(selector)", (r) => { r.gate(0x30, SEL.code32, 0, 0xee); r.ram.setUint32(AT.tss + 8, SEL.data32 | 1, true); }, 3, "TS(10)"],
-  ["a read-only stack segment: #TS(selector)", (r) => { r.gate(0x30, SEL.code32, 0, 0xee); r.ram.setUint32(AT.tss + 8, SEL.readOnly, true); }, 3, "TS(88)"],
-  ["a stack segment that is not present: #SS(selector)", (r) => { r.gate(0x30, SEL.code32, 0, 0xee); r.ram.setUint32(AT.tss + 8, SEL.absentData, true); }, 3, "SS(78)"],
-  ["no room on the inner stack: #SS(selector)", (r) => {
-    r.gate(0x30, SEL.code32, 0, 0xee);
-    r.descriptor(SEL.data16, 0, 0x7fff, 0x4093);
-    r.ram.setUint32(AT.tss + 8, SEL.data16, true);
-    r.ram.setUint32(AT.tss + 4, 0x8008, true);
-  }, 3, "SS(a8)"],
+  [
+    "an offset beyond the code segment: #GP(0)",
+    (r) => {
+      r.descriptor(SEL.code16, 0, 0xffff, 0x9b);
+      r.gate(0x30, SEL.code16, 0x10000, INT32);
+    },
+    0,
+    "GP(0)",
+  ],
+  [
+    "a TSS too short for the stack: #TS(TSS)",
+    (r) => {
+      r.gate(0x30, SEL.code32, 0, 0xee);
+      r.cpu.setU32(S.SEGMENTS + 7 * 72 + 16, 7);
+    },
+    3,
+    "TS(40)",
+  ],
+  [
+    "a null stack segment: #TS(0)",
+    (r) => {
+      r.gate(0x30, SEL.code32, 0, 0xee);
+      r.ram.setUint32(AT.tss + 8, 0, true);
+    },
+    3,
+    "TS(0)",
+  ],
+  [
+    "a stack segment of the wrong RPL: #TS(selector)",
+    (r) => {
+      r.gate(0x30, SEL.code32, 0, 0xee);
+      r.ram.setUint32(AT.tss + 8, SEL.data32 | 1, true);
+    },
+    3,
+    "TS(10)",
+  ],
+  [
+    "a read-only stack segment: #TS(selector)",
+    (r) => {
+      r.gate(0x30, SEL.code32, 0, 0xee);
+      r.ram.setUint32(AT.tss + 8, SEL.readOnly, true);
+    },
+    3,
+    "TS(88)",
+  ],
+  [
+    "a stack segment that is not present: #SS(selector)",
+    (r) => {
+      r.gate(0x30, SEL.code32, 0, 0xee);
+      r.ram.setUint32(AT.tss + 8, SEL.absentData, true);
+    },
+    3,
+    "SS(78)",
+  ],
+  [
+    "no room on the inner stack: #SS(selector)",
+    (r) => {
+      r.gate(0x30, SEL.code32, 0, 0xee);
+      r.descriptor(SEL.data16, 0, 0x7fff, 0x4093);
+      r.ram.setUint32(AT.tss + 8, SEL.data16, true);
+      r.ram.setUint32(AT.tss + 4, 0x8008, true);
+    },
+    3,
+    "SS(a8)",
+  ],
 ];
 for (const [what, prepare, cpl, fault] of refusals) {
   protectedMode(`INT n, ${what} (SDM 2A INT n)`, () => {
@@ -128,18 +192,21 @@ protectedMode("a task gate ends the run, with nothing changed", () => {
   assert.is(r.cpu.stopped, "unimplemented: task switch");
   is(r, { RIP: AT.code, RSP: AT.stack0 });
 });
-protectedMode("a contributory fault while another is delivered is #DF(0); a third stops the processor (SDM 3A table 6-5)", () => {
-  const r = rig("protected32");
-  r.gate(8, SEL.code32, HANDLER, INT32);
-  r.code("F7 F0"); // div eax by itself, zero: #DE, whose gate is empty: #GP, so #DF
-  r.step();
-  is(r, { RIP: HANDLER });
-  assert.equal(r.stack(2), [0, AT.code]);
-  const s = rig("protected32");
-  s.code("F7 F0");
-  s.step();
-  assert.is(s.cpu.u32(S.ACTIVITY), 2);
-});
+protectedMode(
+  "a contributory fault while another is delivered is #DF(0); a third stops the processor (SDM 3A table 6-5)",
+  () => {
+    const r = rig("protected32");
+    r.gate(8, SEL.code32, HANDLER, INT32);
+    r.code("F7 F0"); // div eax by itself, zero: #DE, whose gate is empty: #GP, so #DF
+    r.step();
+    is(r, { RIP: HANDLER });
+    assert.equal(r.stack(2), [0, AT.code]);
+    const s = rig("protected32");
+    s.code("F7 F0");
+    s.step();
+    assert.is(s.cpu.u32(S.ACTIVITY), 2);
+  },
+);
 protectedMode("a fault of the delivery of a benign event is served by itself (SDM 3A table 6-5)", () => {
   const r = rig("protected32");
   r.gate(13, SEL.code32, HANDLER, INT32);
@@ -161,7 +228,11 @@ long("SS:RSP are always pushed, on a stack aligned to 16 bytes (SDM 3A 6.14.2)",
   assert.equal(r.stack(5, 8), [AT.code + 2, SEL.code64, 2, AT.stack0 - 5, SEL.data32]);
 });
 long("to an inner level SS becomes null with the new RPL; IST gives its own stack (SDM 3A 6.14.4, 6.14.5)", () => {
-  for (const [ist, top] of [[0, AT.stack0], [2, 0], [1, AT.ist]] as const) {
+  for (const [ist, top] of [
+    [0, AT.stack0],
+    [2, 0],
+    [1, AT.ist],
+  ] as const) {
     const r = rig("long", { cpl: 3 });
     r.ram.setUint32(AT.tss + 4 + 8 * 4, AT.ist, true);
     r.gate(0x30, SEL.code64, HANDLER, INT32 | 0x60, ist);

@@ -5,7 +5,7 @@
  */
 import type { PhysicalMemory } from "./physical.ts";
 import { S } from "./state.ts";
-import { type Access, EXECUTE, GLOBAL, highWord, LARGE, WRITE } from "./tlb.ts";
+import { type Access, EXECUTE, GLOBAL, HUGE, highWord, LARGE, WRITE } from "./tlb.ts";
 
 /** Bits of paging-structure entries. */
 const P = 1,
@@ -147,7 +147,8 @@ export class Walker {
       if (!this.#step(table + ((high >>> 7) & 511) * 8, r, 4)) return false;
       table = this.#next();
       if (!this.#step(table + (((high & 0x7f) << 2) | (low >>> 30)) * 8, r, 3)) return false;
-      if (this.#low & PS) return this.#finish64(((this.#low & 0xc0000000) >>> 12) | ((low >>> 12) & 0x3ffff), LARGE, r);
+      if (this.#low & PS)
+        return this.#finish64(((this.#low & 0xc0000000) >>> 12) | ((low >>> 12) & 0x3ffff), LARGE | HUGE, r);
     } else {
       const pdpte = (S.PDPTE >> 2) + (low >>> 30) * 2;
       this.#low = u32[pdpte]!;

@@ -1,25 +1,37 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ES, GS, S, SEG, segment, SS } from "./state.ts";
 import { AT, get, is, type Rig, rig, SEL, writeDescriptor } from "../system.test-support.ts";
+import { ES, GS, S, SEG, SS, segment } from "./state.ts";
 
 const load = suite("loads of segment registers");
-const MOV_DS_AX = "8E D8", MOV_SS_AX = "8E D0", MOV_ES_AX = "8E C0";
+const MOV_DS_AX = "8E D8",
+  MOV_SS_AX = "8E D0",
+  MOV_ES_AX = "8E C0";
 const withAx = (r: Rig, selector: number) => r.cpu.setGpr32(0, selector);
 
-load("real mode: the base is the selector times 16; limit and attributes stay, so unreal mode works (SDM 3A 20.1.1)", () => {
-  const r = rig("real");
-  r.cpu.setU32(segment(ES) + SEG.limit, 0xffffffff);
-  r.cpu.refresh();
-  withAx(r, 0x1234);
-  r.code(`${MOV_ES_AX} 66 67 26 88 1D 00 00 08 00`); // mov es:[0x80000], bl, beyond 64 KiB
-  r.cpu.setGpr32(3, 0x5a);
-  r.step(2);
-  is(r, { ES: 0x1234 });
-  assert.is(r.ram.getUint8(0x12340 + 0x80000), 0x5a);
-});
+load(
+  "real mode: the base is the selector times 16; limit and attributes stay, so unreal mode works (SDM 3A 20.1.1)",
+  () => {
+    const r = rig("real");
+    r.cpu.setU32(segment(ES) + SEG.limit, 0xffffffff);
+    r.cpu.refresh();
+    withAx(r, 0x1234);
+    r.code(`${MOV_ES_AX} 66 67 26 88 1D 00 00 08 00`); // mov es:[0x80000], bl, beyond 64 KiB
+    r.cpu.setGpr32(3, 0x5a);
+    r.step(2);
+    is(r, { ES: 0x1234 });
+    assert.is(r.ram.getUint8(0x12340 + 0x80000), 0x5a);
+  },
+);
 
-const refusals: [code: string, what: string, selector: number, cpl: 0 | 3, fault: string, prepare?: (r: Rig) => void][] = [
+const refusals: [
+  code: string,
+  what: string,
+  selector: number,
+  cpl: 0 | 3,
+  fault: string,
+  prepare?: (r: Rig) => void,
+][] = [
   [MOV_SS_AX, "a null selector", 0, 0, "GP(0)"],
   [MOV_SS_AX, "a selector beyond the GDT", 0x1000, 0, "GP(1000)"],
   [MOV_SS_AX, "RPL is not CPL", SEL.data32 | 3, 0, "GP(10)"],
@@ -40,7 +52,8 @@ const refusals: [code: string, what: string, selector: number, cpl: 0 | 3, fault
 ];
 for (const [code, what, selector, cpl, fault, prepare] of refusals) {
   load(`${code === MOV_SS_AX ? "SS" : "DS"}: ${what} is ${fault} (SDM 2B MOV)`, () => {
-    const r = rig("protected32", { cpl }), before = get(r.cpu, "DS");
+    const r = rig("protected32", { cpl }),
+      before = get(r.cpu, "DS");
     prepare?.(r);
     withAx(r, selector);
     assert.is(r.faults(code), fault);
@@ -157,7 +170,8 @@ system("in 64-bit mode TSS and LDT descriptors have 16 bytes (SDM 3A 3.5.2, 7.2.
   assert.is(r.faults("0F 00 D0"), "GP(50)");
 });
 system("LLDT, LTR, LGDT, LIDT need CPL 0 (SDM 3A 5.9)", () => {
-  for (const code of ["0F 00 D0", "0F 00 D8", "0F 01 10", "0F 01 18"]) assert.is(rig("protected32", { cpl: 3 }).faults(code), "GP(0)");
+  for (const code of ["0F 00 D0", "0F 00 D8", "0F 01 10", "0F 01 18"])
+    assert.is(rig("protected32", { cpl: 3 }).faults(code), "GP(0)");
 });
 system("SLDT, STR, SGDT, SIDT and SMSW fault above CPL 0 with CR4.UMIP (SDM 3A 2.5)", () => {
   for (const code of ["0F 00 C0", "0F 00 C8", "0F 01 00", "0F 01 08", "0F 01 E0"]) {
@@ -168,7 +182,8 @@ system("SLDT, STR, SGDT, SIDT and SMSW fault above CPL 0 with CR4.UMIP (SDM 3A 2
   }
 });
 system("SLDT, STR, LAR, VERR, ARPL are undefined in real mode (SDM 2A, 2B)", () => {
-  for (const code of ["0F 00 C0", "0F 00 C8", "0F 02 C0", "0F 00 E0", "63 C0"]) assert.is(rig("real").faults(code), "UD", code);
+  for (const code of ["0F 00 C0", "0F 00 C8", "0F 02 C0", "0F 00 E0", "63 C0"])
+    assert.is(rig("real").faults(code), "UD", code);
 });
 system("LGDT takes 24 bits of base with a 16-bit operand; SGDT stores 32 (SDM 2A LGDT)", () => {
   const r = rig("protected32");
@@ -211,13 +226,20 @@ for (const [name, code, selector, cpl, answer] of questions) {
   });
 }
 system("VERR and VERW say what may be read and written (SDM 2B VERR)", () => {
-  const r = rig("protected32"), ask = (digit: number, selector: number) => {
-    withAx(r, selector);
-    assert.is(r.faults(`0F 00 ${(0xc0 | digit << 3).toString(16)}`), "no fault");
-    return (r.cpu.flags & ZF) !== 0;
-  };
-  assert.equal([SEL.data32, SEL.readOnly, SEL.code32, SEL.executeOnly, SEL.tss].map((s) => ask(4, s)), [true, true, true, false, false]);
-  assert.equal([SEL.data32, SEL.readOnly, SEL.code32, SEL.executeOnly, SEL.tss].map((s) => ask(5, s)), [true, false, false, false, false]);
+  const r = rig("protected32"),
+    ask = (digit: number, selector: number) => {
+      withAx(r, selector);
+      assert.is(r.faults(`0F 00 ${(0xc0 | (digit << 3)).toString(16)}`), "no fault");
+      return (r.cpu.flags & ZF) !== 0;
+    };
+  assert.equal(
+    [SEL.data32, SEL.readOnly, SEL.code32, SEL.executeOnly, SEL.tss].map((s) => ask(4, s)),
+    [true, true, true, false, false],
+  );
+  assert.equal(
+    [SEL.data32, SEL.readOnly, SEL.code32, SEL.executeOnly, SEL.tss].map((s) => ask(5, s)),
+    [true, false, false, false, false],
+  );
 });
 system("ARPL raises RPL to that of the source and says so in ZF (SDM 2A ARPL)", () => {
   const r = rig("protected32");

@@ -24,10 +24,14 @@ export const ENTRY = {
   /** Physical page number. */
   page: 16,
 } as const;
-/** Flags of an entry. */
+/** Flags of an entry: of a global page; part of a large page; of a page of 1 GiB, besides LARGE. */
 export const GLOBAL = 1,
-  LARGE = 2;
+  LARGE = 2,
+  HUGE = 4;
 export const SLOW = 1;
+/** Sizes of the pages that LARGE (of 2 or 4 MiB, taken as 4) and HUGE mean. */
+const LARGE_BYTES = 0x400000,
+  HUGE_BYTES = 0x40000000;
 /** A tag that no access has: bits 63:48 are not a sign extension. */
 const EMPTY_LOW = 0,
   EMPTY_HIGH = 0x55550000;
@@ -86,9 +90,17 @@ export class Tlb {
     i32[at + 3] = flags;
     u32[at + 4] = page;
     u32[at + 5] = 0;
+    if (flags & LARGE) this.#noteLarge(linear, flags);
     return entry;
   }
 
+  /** Regions in which parts of large pages may be cached: INVLPG elsewhere need not look for them. Derived. */
+  readonly #largeRegions = new Set<number>();
+  readonly #hugeRegions = new Set<number>();
+  #noteLarge(linear: number, flags: number): void {
+    if (flags & HUGE) this.#hugeRegions.add(Math.floor(linear / HUGE_BYTES));
+    else this.#largeRegions.add(Math.floor(linear / LARGE_BYTES));
+  }
   /** Where accesses to a physical page go: an address, or 0 for a device, such as the processor's own local APIC. */
   #host(access: number, page: number): number {
     if (page >= 1 << 20 || page === this.localPage) return 0;
@@ -100,9 +112,14 @@ export class Tlb {
   }
 
   flushAll(): void {
+    this.#clearAll();
+    this.group = this.#group("");
+  }
+  #clearAll(): void {
     this.#each((at) => this.#clear(at));
     this.#spaces = [];
-    this.group = this.#group("");
+    this.#largeRegions.clear();
+    this.#hugeRegions.clear();
   }
   /** Switches to an address space; `fresh` forgets what was cached of it. Spaces are named by the caller. */
   enterSpace(space: string, fresh: boolean): void {
@@ -116,21 +133,33 @@ export class Tlb {
   }
   #group(space: string): number {
     if (this.#spaces.length === GROUPS) {
-      this.#each((at) => this.#clear(at));
-      this.#spaces = [];
+      this.#clearAll();
     }
     return this.#spaces.push(space) - 1;
   }
   /** Removes a page from every space (INVLPG removes global pages too), and every part of a large page around it. */
   invalidate(linear: number): void {
-    const { i32 } = this.#memory,
-      low = linear & ~0xfff,
-      high = highWord(linear);
-    this.#each((at) => {
-      if (i32[at + 1] !== high) return;
-      const mask = i32[at + 3]! & LARGE ? ~0x3fffff : ~0xfff;
-      if (((i32[at]! ^ low) & mask) === 0) this.#clear(at);
-    });
+    if (
+      this.#largeRegions.has(Math.floor(linear / LARGE_BYTES)) ||
+      this.#hugeRegions.has(Math.floor(linear / HUGE_BYTES))
+    ) {
+      const { i32 } = this.#memory;
+      const high = highWord(linear);
+      const end = (this.base + 3 * TLB_ENTRIES * TLB_ENTRY_BYTES) >> 2;
+      for (let at = this.base >> 2; at < end; at += TLB_ENTRY_BYTES >> 2) {
+        if (i32[at + 1] === high) this.#clearIfMeant(at, linear);
+      }
+      return;
+    }
+    // Small pages have one place in each array.
+    for (const access of [READ, WRITE, EXECUTE] as const) this.#clearIfMeant(this.entry(access, linear) >> 2, linear);
+  }
+  #clearIfMeant(at: number, linear: number): void {
+    const { i32 } = this.#memory;
+    const flags = i32[at + 3]!;
+    if (i32[at + 1] !== highWord(linear)) return;
+    const mask = -(flags & HUGE ? HUGE_BYTES : flags & LARGE ? LARGE_BYTES : PAGE);
+    if (((i32[at]! ^ linear) & mask) === 0) this.#clear(at);
   }
   flushNonGlobal(): void {
     const { i32 } = this.#memory;
@@ -186,6 +215,7 @@ export class Tlb {
       i32[at + 3] = flags;
       u32[at + 4] = page;
       u32[at + 5] = 0;
+      if (flags & LARGE) this.#noteLarge(high * 2 ** 32 + ((low & -PAGE) >>> 0), flags);
     }
     this.refreshHosts();
   }
