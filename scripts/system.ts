@@ -1,9 +1,10 @@
 /**
- * `npm run system -- GROUP [--only NAME] [--oracles] [--verbose]`: suites that need a whole machine.
+ * `npm run system -- GROUP [--only NAME] [--oracles] [--raw] [--verbose]`: suites that need a whole machine.
  *
  *     npm run system -- cpu                    the processor, see docs/system-tests.md
  *     npm run system -- cpu --only paging      the programs whose name contains "paging"
  *     npm run system -- cpu --oracles          asks QEMU and Bochs too, and installs them if need be
+ *     npm run system -- cpu --raw              what each of them prints; --verbose: each outcome that is summed up too
  */
 import { type SystemOptions, systemCpu } from "../test/system/cpu.ts";
 import { type Counts, finish } from "./counts.ts";
@@ -19,4 +20,5 @@ if (run === undefined) {
 }
 const at = args.indexOf("--only");
 const only = at < 0 ? {} : { only: args[at + 1] ?? "" };
-finish(await run({ ...only, oracles: args.includes("--oracles"), verbose: args.includes("--verbose") }));
+const has = (flag: string) => args.includes(flag);
+finish(await run({ ...only, oracles: has("--oracles"), raw: has("--raw"), verbose: has("--verbose") }));

@@ -14,7 +14,9 @@ export interface SystemOptions {
   readonly only?: string;
   /** Install the oracles if they are missing, and ask them. */
   readonly oracles: boolean;
-  /** Print what a program prints with its symbol VERBOSE defined, and compare nothing. */
+  /** Print what each machine prints, and compare nothing. */
+  readonly raw: boolean;
+  /** The same with the symbol VERBOSE defined: every outcome that goes into a checksum. */
   readonly verbose: boolean;
 }
 
@@ -25,7 +27,7 @@ export async function systemCpu(options: SystemOptions): Promise<Counts> {
   if (!isInstalled("as") || !isInstalled("ld")) install(["binutils"]);
   if (!isInstalled("as")) throw new Error("system: the programs are assembled with `as` and `ld` of GNU binutils");
   const names = programNames().filter((name) => name.includes(options.only ?? ""));
-  if (options.verbose) return showVerbose(names);
+  if (options.raw || options.verbose) return showOutputs(names, options.verbose ? ["VERBOSE"] : []);
   const asked = chooseOracles(options.oracles);
   const counts: Counts = { passed: 0, failed: 0 };
   for (const name of names) {
@@ -85,9 +87,9 @@ function compareOracle({ expected, differences }: Program, { name }: Oracle, lin
   );
 }
 
-async function showVerbose(names: readonly string[]): Promise<Counts> {
+async function showOutputs(names: readonly string[], symbols: readonly string[]): Promise<Counts> {
   for (const name of names) {
-    const path = assemble(name, ["VERBOSE"]);
+    const path = assemble(name, symbols);
     const show = (who: string, lines: readonly string[]) =>
       console.log(lines.map((line) => `${who}\t${line}`).join("\n"));
     show("castaway", runStraight(readFileSync(path), readProgram(name).model, "interpreter").output);
