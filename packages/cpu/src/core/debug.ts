@@ -106,6 +106,7 @@ export function takeDebugTrap(cpu: Processor): boolean {
   cpu.debugBits = pending & (0xf | DR6_BS);
   if (cpu.debugBits === 0) return false;
   wake(cpu);
+  recordDebug(cpu);
   deliver(cpu, VECTORS.DB, HARDWARE, 0, cpu.number(S.RIP));
   return true;
 }

@@ -46,8 +46,20 @@ export const BY_STI = 1,
  */
 export function deliverFault(cpu: Processor): void {
   const { vector, code } = cpu.pendingFault;
-  if (vector === STOP) cpu.vectoring = 0;
-  else pursue(cpu, vector, HARDWARE, code, cpu.ip);
+  if (vector === STOP) {
+    cpu.vectoring = 0;
+    return;
+  }
+  recordFault(cpu);
+  pursue(cpu, vector, HARDWARE, code, cpu.ip);
+}
+/** What a fault leaves in CR2 or DR6, even if a double fault comes of it; an injected event leaves nothing [SDM 3A 6.15]. */
+function recordFault(cpu: Processor): void {
+  const { vector, addressLow, addressHigh } = cpu.pendingFault;
+  if (vector === VECTORS.DB) recordDebug(cpu);
+  if (vector !== VECTORS.PF) return;
+  cpu.setU32(S.CR2, addressLow);
+  cpu.setU32(S.CR2 + 4, addressHigh);
 }
 
 /** INT n, INT3, INTO and INT1: a fault on the way is the instruction's own, so it unwinds. */
@@ -64,30 +76,18 @@ export function deliver(cpu: Processor, vector: number, kind: Kind, code: number
   pursue(cpu, vector, kind, code, ip);
 }
 
+/** Tries until an event is delivered; the first that cannot be takes its turn with what `cpu.vectoring` says. */
 function pursue(cpu: Processor, vector: number, kind: Kind, code: number, ip: number): void {
-  const {
-    pendingFault,
-    memory: { u32 },
-  } = cpu;
+  const { pendingFault } = cpu;
   for (;;) {
-    if (kind === HARDWARE) {
-      if (vector === VECTORS.DB) recordDebug(cpu);
-      if (vector === VECTORS.PF) {
-        // before anything else, even if a double fault follows [SDM 3A 6.15]
-        u32[S.CR2 >> 2] = pendingFault.addressLow;
-        u32[(S.CR2 >> 2) + 1] = pendingFault.addressHigh;
-      }
-      if (cpu.vectoring !== 0) {
-        const outcome = combine(cpu.vectoring, vector);
-        if (outcome === "shutdown") {
-          shutDown(cpu);
-          return;
-        }
-        if (outcome === "double fault") {
-          vector = VECTORS.DF;
-          code = 0;
-        }
-      }
+    const outcome = kind === HARDWARE && cpu.vectoring !== 0 ? combine(cpu.vectoring, vector) : "serial";
+    if (outcome === "shutdown") {
+      shutDown(cpu);
+      return;
+    }
+    if (outcome === "double fault") {
+      vector = VECTORS.DF;
+      code = 0;
     }
     const hasCode = kind === HARDWARE && ((HAS_ERROR_CODE >>> vector) & 1) !== 0;
     cpu.vectoring = 0x80000000 | (hasCode ? 0x800 : 0) | (kind << 8) | vector;
@@ -99,14 +99,14 @@ function pursue(cpu: Processor, vector: number, kind: Kind, code: number, ip: nu
       return;
     } catch (e) {
       if (e !== pendingFault) throw e;
-      if (pendingFault.vector === STOP) {
-        cpu.vectoring = 0;
-        return;
-      }
-      vector = pendingFault.vector;
-      code = pendingFault.code;
-      kind = HARDWARE;
     }
+    if (pendingFault.vector === STOP) {
+      cpu.vectoring = 0;
+      return;
+    }
+    recordFault(cpu);
+    ({ vector, code } = pendingFault);
+    kind = HARDWARE;
   }
 }
 
@@ -218,14 +218,14 @@ export function unblockNmi(cpu: Processor): void {
 
 /**
  * Forgets a shadow and an RF that are over, which until then only their counts say. Whoever shows the state to the
- * outside (save, digest, VM exit) calls this first; what then is still set covers exactly the next instruction.
+ * outside (a VM exit, a debugger) calls this first; what then is still set covers exactly the next instruction.
  */
 export function settle(cpu: Processor): void {
   const { u32 } = cpu.memory;
   if (!cpu.inShadow()) u32[S.INTERRUPTIBILITY >> 2]! &= ~(BY_STI | BY_MOV_SS);
   if (!resumeFlag(cpu)) u32[S.FLAGS >> 2]! &= ~RF;
 }
-/** The counterpart, after state was restored at an instruction boundary. */
+/** The counterpart, for a VM entry: what S.FLAGS and S.INTERRUPTIBILITY say begins at the instruction that comes next. */
 export function unsettle(cpu: Processor): void {
   const { u32 } = cpu.memory,
     end = cpu.retired() + 1;
