@@ -4,11 +4,16 @@ import { readMsr, writeMsr } from "../core/msr.ts";
 import { S } from "../core/state.ts";
 import { AT, is, pteOf, rig, SEL } from "../system.test-support.ts";
 
-const HANDLER = 0x20000, IF = 0x200, SVR = 0xfee000f0, SELF = 1 << 18, BASE = 0xfee00000;
+const HANDLER = 0x20000,
+  IF = 0x200,
+  SVR = 0xfee000f0,
+  SELF = 1 << 18,
+  BASE = 0xfee00000;
 const test = suite("a processor and its local APIC");
 
 test("its registers are at IA32_APIC_BASE, wherever that is moved, also over RAM (SDM 3A 10.4.4, 10.4.5)", () => {
-  const r = rig("protected32", { apic: true }), { cpu } = r;
+  const r = rig("protected32", { apic: true }),
+    { cpu } = r;
   assert.is(cpu.readLinear(BASE + 0x30, 4), 0x50014);
   r.ram.setUint32(0x50030, 0x12345678, true);
   assert.is(cpu.readLinear(0x50030, 4), 0x12345678);
@@ -20,7 +25,8 @@ test("its registers are at IA32_APIC_BASE, wherever that is moved, also over RAM
   assert.is(cpu.readLinear(BASE + 0x30, 4), 0xffffffff, "nobody is there any more");
 });
 test("a self-IPI is delivered when IF lets it, above the task priority only; CR8 is its upper half (SDM 3A 10.8.3, 10.8.6)", () => {
-  const r = rig("long", { apic: true }), apic = r.cpu.apic!;
+  const r = rig("long", { apic: true }),
+    apic = r.cpu.apic!;
   r.gate(0x50, SEL.code64, HANDLER, 0x8e);
   apic.write(SVR, 4, 0x1ff);
   r.cpu.flags = IF;
@@ -37,7 +43,8 @@ test("a self-IPI is delivered when IF lets it, above the task priority only; CR8
   is(r, { RIP: HANDLER });
 });
 test("the deadline timer goes by the time-stamp counter, adjusted or not (SDM 3A 10.5.4.1)", () => {
-  const r = rig("long", { apic: true }), { cpu, clock } = r;
+  const r = rig("long", { apic: true }),
+    { cpu, clock } = r;
   cpu.apic!.write(SVR, 4, 0x1ff);
   cpu.apic!.write(BASE + 0x320, 4, 0x40031);
   writeMsr(cpu, 0x10, 10_000, 0);
@@ -56,15 +63,34 @@ test("the deadline timer goes by the time-stamp counter, adjusted or not (SDM 3A
   assert.is(readMsr(cpu, 0x6e0), 0n);
 });
 test("x2APIC mode: MSRs instead of memory, and no way straight back (SDM 3A 10.12.1, 10.12.5)", () => {
-  const r = rig("protected32", { apic: true }), { cpu } = r;
-  const refuses = (what: () => void) => { try { what(); return false; } catch (e) { if (e !== cpu.pendingFault) throw e; return true; } };
-  assert.is(refuses(() => readMsr(cpu, 0x803)), true);
+  const r = rig("protected32", { apic: true }),
+    { cpu } = r;
+  const refuses = (what: () => void) => {
+    try {
+      what();
+      return false;
+    } catch (e) {
+      if (e !== cpu.pendingFault) throw e;
+      return true;
+    }
+  };
+  assert.is(
+    refuses(() => readMsr(cpu, 0x803)),
+    true,
+  );
   writeMsr(cpu, 0x1b, 0xfee00d00 | 0, 0);
   assert.is(readMsr(cpu, 0x803), 0x50014n);
   assert.is(cpu.readLinear(BASE + 0x30, 4), 0xffffffff);
-  assert.is(refuses(() => writeMsr(cpu, 0x1b, 0xfee00900 | 0, 0)), true);
+  assert.is(
+    refuses(() => writeMsr(cpu, 0x1b, 0xfee00900 | 0, 0)),
+    true,
+  );
   writeMsr(cpu, 0x1b, 0xfee00100 | 0, 0);
-  assert.is(refuses(() => writeMsr(cpu, 0x1b, 0xfee00d00 | 0, 0)), true, "disabled to x2APIC");
+  assert.is(
+    refuses(() => writeMsr(cpu, 0x1b, 0xfee00d00 | 0, 0)),
+    true,
+    "disabled to x2APIC",
+  );
   assert.is(cpu.u32(S.APIC_BASE), 0xfee00100);
 });
 test("a page that maps the APIC for the processor can be written through paging", () => {

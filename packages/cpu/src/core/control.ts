@@ -2,42 +2,93 @@
  * Control registers and EFER [SDM 3A 2.5, 2.2.1, 4.1, 4.10]: which values are legal, what a change invalidates, and the
  * mode transitions that follow. Writes take two words; every check comes before the first change.
  */
-import { DR6_FIXED, DR7_FIXED, DR7_GD, armBreakpoints, DR6_BD } from "./debug.ts";
+import { armBreakpoints, DR6_BD, DR6_FIXED, DR7_FIXED, DR7_GD } from "./debug.ts";
 import { reconsider } from "./events.ts";
 import type { Feature } from "./forms.ts";
 import { L_BIT, refreshContext, refreshUnits } from "./modes.ts";
 import {
-  CR0_AM, CR0_EM, CR0_MP, CR0_NE, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_FSGSBASE, CR4_MCE, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_OSXSAVE,
-  CR4_PAE, CR4_PCE, CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, CR4_TSD, CR4_UMIP, CR4_VMXE, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE,
+  CR0_AM,
+  CR0_EM,
+  CR0_MP,
+  CR0_NE,
+  CR0_PE,
+  CR0_PG,
+  CR0_TS,
+  CR0_WP,
+  CR4_DE,
+  CR4_FSGSBASE,
+  CR4_MCE,
+  CR4_OSFXSR,
+  CR4_OSXMMEXCPT,
+  CR4_OSXSAVE,
+  CR4_PAE,
+  CR4_PCE,
+  CR4_PCIDE,
+  CR4_PGE,
+  CR4_PSE,
+  CR4_SMAP,
+  CR4_SMEP,
+  CR4_TSD,
+  CR4_UMIP,
+  CR4_VMXE,
+  EFER_LMA,
+  EFER_LME,
+  EFER_NXE,
+  EFER_SCE,
   PHYSICAL_BITS,
 } from "./paging.ts";
 import type { Processor } from "./processor.ts";
 import { TSS16_BUSY, typeOf } from "./segments.ts";
 import { CS, S, TR } from "./state.ts";
 
-export const CR0_ET = 0x10, CR0_NW = 0x20000000, CR0_CD = 0x40000000;
+export const CR0_ET = 0x10,
+  CR0_NW = 0x20000000,
+  CR0_CD = 0x40000000;
 /** The bits of CR0 that exist; the others read as zero whatever is written. */
-const CR0_BITS = (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG) >>> 0;
+const CR0_BITS =
+  (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG) >>> 0;
 /** Bits 31:n of the upper word that are beyond the physical address width. */
 const BEYOND_PHYSICAL = ~((1 << (PHYSICAL_BITS - 32)) - 1);
 
 /** Which feature each bit of CR4 belongs to; a bit without its feature is reserved. */
 const CR4_FEATURES: readonly (readonly [bit: number, feature: Feature | null])[] = [
-  [CR4_TSD, "tsc"], [CR4_DE, "de"], [CR4_PSE, "pse"], [CR4_PAE, "pae"], [CR4_MCE, "mce"], [CR4_PGE, "pge"], [CR4_PCE, null], [CR4_OSFXSR, "fxsr"],
-  [CR4_OSXMMEXCPT, "sse"], [CR4_UMIP, "umip"], [CR4_VMXE, "vmx"], [CR4_FSGSBASE, "fsgsbase"], [CR4_PCIDE, "pcid"], [CR4_OSXSAVE, "xsave"],
-  [CR4_SMEP, "smep"], [CR4_SMAP, "smap"],
+  [CR4_TSD, "tsc"],
+  [CR4_DE, "de"],
+  [CR4_PSE, "pse"],
+  [CR4_PAE, "pae"],
+  [CR4_MCE, "mce"],
+  [CR4_PGE, "pge"],
+  [CR4_PCE, null],
+  [CR4_OSFXSR, "fxsr"],
+  [CR4_OSXMMEXCPT, "sse"],
+  [CR4_UMIP, "umip"],
+  [CR4_VMXE, "vmx"],
+  [CR4_FSGSBASE, "fsgsbase"],
+  [CR4_PCIDE, "pcid"],
+  [CR4_OSXSAVE, "xsave"],
+  [CR4_SMEP, "smep"],
+  [CR4_SMAP, "smap"],
 ];
 /** The bits of CR4 that this model has. */
 export const cr4Bits = (cpu: Processor): number =>
-  CR4_FEATURES.reduce((bits, [bit, feature]) => (feature === null || cpu.model.features.has(feature) ? bits | bit : bits), 0);
+  CR4_FEATURES.reduce(
+    (bits, [bit, feature]) => (feature === null || cpu.model.features.has(feature) ? bits | bit : bits),
+    0,
+  );
 
-const isPaePaging = (cr0: number, cr4: number, efer: number) => (cr0 & CR0_PG) !== 0 && (cr4 & CR4_PAE) !== 0 && !(efer & EFER_LMA);
+const isPaePaging = (cr0: number, cr4: number, efer: number) =>
+  (cr0 & CR0_PG) !== 0 && (cr4 & CR4_PAE) !== 0 && !(efer & EFER_LMA);
 
 /** MOV to CR0 and LMSW [SDM 3A 2.5, 4.1.2, 9.8.5]. */
 export function writeCr0(cpu: Processor, low: number, high: number): void {
-  const old = cpu.u32(S.CR0), cr4 = cpu.u32(S.CR4), efer = cpu.u32(S.EFER), now = ((low & CR0_BITS) | CR0_ET) >>> 0, changed = old ^ now;
+  const old = cpu.u32(S.CR0),
+    cr4 = cpu.u32(S.CR4),
+    efer = cpu.u32(S.EFER),
+    now = ((low & CR0_BITS) | CR0_ET) >>> 0,
+    changed = old ^ now;
   if (high !== 0 || (now & CR0_PG && !(now & CR0_PE)) || (now & CR0_NW && !(now & CR0_CD))) cpu.fault("GP", 0);
-  const starts = (changed & now & CR0_PG) !== 0, stops = (changed & old & CR0_PG) !== 0;
+  const starts = (changed & now & CR0_PG) !== 0,
+    stops = (changed & old & CR0_PG) !== 0;
   if (starts && efer & EFER_LME) checkLongModeEntry(cpu, cr4);
   if (stops && (cpu.long || cr4 & CR4_PCIDE)) cpu.fault("GP", 0);
   const newEfer = starts && efer & EFER_LME ? efer | EFER_LMA : stops ? efer & ~EFER_LMA : efer;
@@ -61,7 +112,10 @@ export function clearTaskSwitched(cpu: Processor): void {
 
 /** MOV to CR3 [SDM 3A 4.10.4.1]: bit 63 keeps what is cached of the PCID. */
 export function writeCr3(cpu: Processor, low: number, high: number): void {
-  const { u32 } = cpu.memory, cr4 = u32[S.CR4 >> 2]!, pcid = (cr4 & CR4_PCIDE) !== 0, keep = pcid && high < 0;
+  const { u32 } = cpu.memory,
+    cr4 = u32[S.CR4 >> 2]!,
+    pcid = (cr4 & CR4_PCIDE) !== 0,
+    keep = pcid && high < 0;
   if (cpu.long && (pcid ? high & 0x7fffffff : high) & BEYOND_PHYSICAL) cpu.fault("GP", 0);
   if (isPaePaging(u32[S.CR0 >> 2]!, cr4, u32[S.EFER >> 2]!)) loadPdptes(cpu, low);
   u32[S.CR3 >> 2] = low;
@@ -83,7 +137,9 @@ export function flushTlb(cpu: Processor): void {
 const PDPTE_RESERVED = 0x1e6;
 /** Loads the four PDPTE registers of PAE paging, or faults before any of them changed [SDM 3A 4.4.1]. */
 export function loadPdptes(cpu: Processor, cr3: number): void {
-  const { memory } = cpu, at = (cr3 & ~31) >>> 0, words: number[] = [];
+  const { memory } = cpu,
+    at = (cr3 & ~31) >>> 0,
+    words: number[] = [];
   for (let i = 0; i < 8; i++) words.push(memory.read32(at + 4 * i));
   for (let i = 0; i < 8; i += 2) {
     if (words[i]! & 1 && (words[i]! & PDPTE_RESERVED || words[i + 1]! & BEYOND_PHYSICAL)) cpu.fault("GP", 0);
@@ -93,11 +149,16 @@ export function loadPdptes(cpu: Processor, cr3: number): void {
 
 /** MOV to CR4 [SDM 3A 2.5, 4.10.4.1]. */
 export function writeCr4(cpu: Processor, low: number, high: number): void {
-  const old = cpu.u32(S.CR4), now = low >>> 0, changed = old ^ now, cr0 = cpu.u32(S.CR0), efer = cpu.u32(S.EFER);
+  const old = cpu.u32(S.CR4),
+    now = low >>> 0,
+    changed = old ^ now,
+    cr0 = cpu.u32(S.CR0),
+    efer = cpu.u32(S.EFER);
   if (high !== 0 || now & ~cr4Bits(cpu)) cpu.fault("GP", 0);
   if (efer & EFER_LMA && !(now & CR4_PAE)) cpu.fault("GP", 0);
   if (changed & now & CR4_PCIDE && (!(efer & EFER_LMA) || cpu.u32(S.CR3) & 0xfff)) cpu.fault("GP", 0);
-  if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP) && isPaePaging(cr0, now, efer)) loadPdptes(cpu, cpu.u32(S.CR3));
+  if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP) && isPaePaging(cr0, now, efer))
+    loadPdptes(cpu, cpu.u32(S.CR3));
   cpu.setNumber(S.CR4, now);
   if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_PCIDE | CR4_SMEP)) flushTlb(cpu);
   cpu.refresh();
@@ -113,8 +174,13 @@ export const readCr8 = (cpu: Processor): number => (cpu.apic === null ? 0 : cpu.
 
 /** IA32_EFER [SDM 3A 2.2.1]: LMA cannot be written, LME not while paging is on. */
 export function writeEfer(cpu: Processor, low: number, high: number): void {
-  const old = cpu.u32(S.EFER), { features } = cpu.model, lma = old & EFER_LMA;
-  const bits = (features.has("syscall") ? EFER_SCE : 0) | (features.has("lm") ? EFER_LME | EFER_LMA : 0) | (features.has("nx") ? EFER_NXE : 0);
+  const old = cpu.u32(S.EFER),
+    { features } = cpu.model,
+    lma = old & EFER_LMA;
+  const bits =
+    (features.has("syscall") ? EFER_SCE : 0) |
+    (features.has("lm") ? EFER_LME | EFER_LMA : 0) |
+    (features.has("nx") ? EFER_NXE : 0);
   if (high !== 0 || low & ~bits) cpu.fault("GP", 0);
   if (cpu.paging && (old ^ low) & EFER_LME) cpu.fault("GP", 0);
   cpu.setU32(S.EFER, (low & ~EFER_LMA) | lma);
@@ -136,7 +202,8 @@ export function debugRegister(cpu: Processor, n: number): number {
 }
 export const debugRegisterAt = (n: number): number => (n < 4 ? S.DR0 + 8 * n : n === 6 ? S.DR6 : S.DR7);
 export function writeDebugRegister(cpu: Processor, n: number, low: number, high: number): void {
-  const fixed = n === 6 ? DR6_FIXED : DR7_FIXED, writable = n === 6 ? 0xe00f : 0xffff23ff;
+  const fixed = n === 6 ? DR6_FIXED : DR7_FIXED,
+    writable = n === 6 ? 0xe00f : 0xffff23ff;
   if (n >= 6 && high !== 0) cpu.fault("GP", 0);
   cpu.setU32(debugRegisterAt(n), n < 4 ? low : ((low & writable) | fixed) >>> 0);
   cpu.setU32(debugRegisterAt(n) + 4, high);

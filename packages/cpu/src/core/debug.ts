@@ -14,12 +14,17 @@ import type { Processor } from "./processor.ts";
 import { CS, S, SEG, segment } from "./state.ts";
 
 /** Bits of DR6; those of the breakpoints are 3:0. */
-export const DR6_BD = 1 << 13, DR6_BS = 1 << 14;
-export const DR6_FIXED = 0xffff0ff0, DR7_FIXED = 0x400, DR7_GD = 0x2000;
+export const DR6_BD = 1 << 13,
+  DR6_BS = 1 << 14;
+export const DR6_FIXED = 0xffff0ff0,
+  DR7_FIXED = 0x400,
+  DR7_GD = 0x2000;
 /** S.PENDING_DEBUG: an enabled breakpoint was met, as in the VMCS's pending debug exceptions [SDM 3C 24.4.2]. */
 const ENABLED_BREAKPOINT = 1 << 12;
 /** R/W fields of DR7 [SDM 3B 17.2.4]. */
-const ON_EXECUTE = 0, ON_WRITE = 1, ON_PORT = 2;
+const ON_EXECUTE = 0,
+  ON_WRITE = 1,
+  ON_PORT = 2;
 
 /** Must the loop run one instruction at a time? */
 export function debugTrapsArmed(cpu: Processor): boolean {
@@ -37,24 +42,27 @@ export function armBreakpoints(cpu: Processor): void {
   cpu.attend();
 }
 
-const isEnabled = (dr7: number, n: number) => (dr7 >> (2 * n) & 3) !== 0;
-const kindOf = (dr7: number, n: number) => dr7 >>> (16 + 4 * n) & 3;
+const isEnabled = (dr7: number, n: number) => ((dr7 >> (2 * n)) & 3) !== 0;
+const kindOf = (dr7: number, n: number) => (dr7 >>> (16 + 4 * n)) & 3;
 /** 1, 2, 8 or 4 bytes, as the LEN field is encoded. */
-const lengthOf = (dr7: number, n: number) => [1, 2, 8, 4][dr7 >>> (18 + 4 * n) & 3]!;
+const lengthOf = (dr7: number, n: number) => [1, 2, 8, 4][(dr7 >>> (18 + 4 * n)) & 3]!;
 
 /** Bits 3:0: the enabled breakpoints of these kinds whose bytes meet a range. */
 function matches(cpu: Processor, first: number, bytes: number, kinds: number): number {
   const dr7 = cpu.u32(S.DR7);
   let hits = 0;
   for (let n = 0; n < 4; n++) {
-    if (!isEnabled(dr7, n) || !(kinds >> kindOf(dr7, n) & 1)) continue;
-    const length = lengthOf(dr7, n), address = cpu.number(S.DR0 + 8 * n), start = address - ((address % length) + length) % length;
+    if (!isEnabled(dr7, n) || !((kinds >> kindOf(dr7, n)) & 1)) continue;
+    const length = lengthOf(dr7, n),
+      address = cpu.number(S.DR0 + 8 * n),
+      start = address - (((address % length) + length) % length);
     if (first < start + length && first + bytes > start) hits |= 1 << n;
   }
   return hits;
 }
 function watchData(cpu: Processor, linear: number, bytes: number, write: boolean): void {
-  const readOrWrite = 3, hits = matches(cpu, linear, bytes, write ? 1 << ON_WRITE | 1 << readOrWrite : 1 << readOrWrite);
+  const readOrWrite = 3,
+    hits = matches(cpu, linear, bytes, write ? (1 << ON_WRITE) | (1 << readOrWrite) : 1 << readOrWrite);
   if (hits !== 0) addPending(cpu, hits | ENABLED_BREAKPOINT);
 }
 /** IN, OUT, INS and OUTS call this after their access: breakpoints on ports, if CR4.DE is set [SDM 3B 17.2.4]. */
@@ -71,11 +79,14 @@ function addPending(cpu: Processor, bits: number): void {
 /** Is RF set for the instruction at hand, or the next one if none is? */
 export const resumeFlag = (cpu: Processor): boolean => (cpu.u32(S.FLAGS) & RF) !== 0 && cpu.retired() < cpu.resumeEnd;
 /** RF was loaded into RFLAGS by the instruction at hand: it covers the next one. */
-export function startResume(cpu: Processor): void { cpu.resumeEnd = cpu.retired() + 2; }
+export function startResume(cpu: Processor): void {
+  cpu.resumeEnd = cpu.retired() + 2;
+}
 
 /** Runs one instruction by `step`, with what comes before it (breakpoints) and what it leaves behind (TF). */
 export function stepWithDebug(cpu: Processor, step: () => void): void {
-  const ip = cpu.number(S.RIP), base = cpu.long ? 0 : cpu.number(segment(CS) + SEG.effectiveBase);
+  const ip = cpu.number(S.RIP),
+    base = cpu.long ? 0 : cpu.number(segment(CS) + SEG.effectiveBase);
   const hits = resumeFlag(cpu) ? 0 : matches(cpu, cpu.long ? ip : (base + ip) % 2 ** 32, 1, 1 << ON_EXECUTE);
   if (hits !== 0) {
     cpu.debugBits = hits;

@@ -152,7 +152,11 @@ function takeOne(cpu: Processor): boolean {
   const { u32 } = cpu.memory,
     pending = u32[S.PENDING >> 2]!,
     activity = u32[S.ACTIVITY >> 2]!;
-  if (activity === WAIT_FOR_SIPI) return pending & PENDING_SIPI ? (startUp(cpu), true) : false;
+  if (activity === WAIT_FOR_SIPI) {
+    if (!(pending & PENDING_SIPI)) return false;
+    startUp(cpu);
+    return true;
+  }
   if (pending & PENDING_INIT) {
     enterInit(cpu);
     return true;

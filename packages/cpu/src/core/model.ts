@@ -30,8 +30,23 @@ const SKYLAKE = [
   ...words("movbe rdrand rdseed rdpid fsgsbase pcid invpcid smep smap umip clflushopt clwb"),
 ];
 
-const intel = (name: string, brand: string, modelNumber: number, stepping: number, maxLeaf: number, features: Feature[]): Model => ({
-  name, vendor: "GenuineIntel", brand, family: 6, modelNumber, stepping, microcode: 1, maxLeaf, features: new Set(features),
+const intel = (
+  name: string,
+  brand: string,
+  modelNumber: number,
+  stepping: number,
+  maxLeaf: number,
+  features: Feature[],
+): Model => ({
+  name,
+  vendor: "GenuineIntel",
+  brand,
+  family: 6,
+  modelNumber,
+  stepping,
+  microcode: 1,
+  maxLeaf,
+  features: new Set(features),
 });
 const MODELS = [
   intel("westmere", "Castaway Processor (Westmere)", 0x2c, 2, 11, WESTMERE),
@@ -57,4 +72,5 @@ export function withFeatures(model: Model, add: readonly Feature[], without: rea
 }
 
 /** EAX of CPUID leaf 1, and EDX after a reset [SDM 2A "CPUID", figure 3-6]. */
-export const signature = (m: Model): number => m.stepping | (m.modelNumber & 15) << 4 | m.family << 8 | (m.modelNumber >> 4) << 16;
+export const signature = (m: Model): number =>
+  m.stepping | ((m.modelNumber & 15) << 4) | (m.family << 8) | ((m.modelNumber >> 4) << 16);

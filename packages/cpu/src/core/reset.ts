@@ -2,17 +2,20 @@
 import { APIC_BSP, APIC_DEFAULT, APIC_ENABLED, followApicBase } from "./apic-base.ts";
 import { armBreakpoints, DR6_FIXED, DR7_FIXED } from "./debug.ts";
 import { RUNNING, setActivity, WAIT_FOR_SIPI } from "./events.ts";
+import { signature } from "./model.ts";
 import { refreshModes } from "./modes.ts";
 import type { Processor } from "./processor.ts";
-import { signature } from "./model.ts";
 import { setSegment } from "./segments.ts";
 import { CS, GS, LDTR, RDX, S, TR, WINDOW, WINDOW_BYTES } from "./state.ts";
 
-const CR0_AT_RESET = 0x60000010, CR0_CACHE = 0x60000000;
+const CR0_AT_RESET = 0x60000010,
+  CR0_CACHE = 0x60000000;
 
 /** Power-up: every register as the manual says, or zero. Processor 0 is the bootstrap processor. */
 export function resetProcessor(cpu: Processor): void {
-  const { memory } = cpu, budget = cpu.u32(S.BUDGET), random = cpu.u64(S.RANDOM); // neither is the processor's own
+  const { memory } = cpu,
+    budget = cpu.u32(S.BUDGET),
+    random = cpu.u64(S.RANDOM); // neither is the processor's own
   memory.u8.fill(0, WINDOW, WINDOW + WINDOW_BYTES);
   cpu.setU32(S.BUDGET, budget);
   cpu.setU64(S.RANDOM, random);
@@ -39,7 +42,9 @@ export function enterInit(cpu: Processor): void {
 }
 
 function initialise(cpu: Processor): void {
-  const { memory: { u8, u32 } } = cpu;
+  const {
+    memory: { u8, u32 },
+  } = cpu;
   u8.fill(0, S.GPR, S.GPR + 16 * 8);
   cpu.setGpr32(RDX, signature(cpu.model));
   cpu.flags = 2;
@@ -47,7 +52,8 @@ function initialise(cpu: Processor): void {
   setSegment(cpu, CS, 0xf000, 0x93, 0xffff0000, 0xffff);
   setSegment(cpu, LDTR, 0, 0x82, 0, 0xffff);
   setSegment(cpu, TR, 0, 0x8b, 0, 0xffff);
-  for (const at of [S.GDTR_BASE, S.IDTR_BASE, S.CR2, S.CR3, S.CR4, S.EFER, S.DR0, S.DR0 + 8, S.DR0 + 16, S.DR0 + 24]) cpu.setNumber(at, 0);
+  for (const at of [S.GDTR_BASE, S.IDTR_BASE, S.CR2, S.CR3, S.CR4, S.EFER, S.DR0, S.DR0 + 8, S.DR0 + 16, S.DR0 + 24])
+    cpu.setNumber(at, 0);
   cpu.setNumber(S.GDTR_LIMIT, 0xffff);
   cpu.setNumber(S.IDTR_LIMIT, 0xffff);
   cpu.setNumber(S.CR0, (cpu.u32(S.CR0) & CR0_CACHE) | (CR0_AT_RESET & ~CR0_CACHE));

@@ -3,14 +3,37 @@
  * CS, are in far.ts; what a loaded register means to memory accesses is in modes.ts.
  */
 import {
-  ACCESSED, CODE, CONFORMING, DB_BIT, dplOf, G_BIT, L_BIT, MODE_REAL, PRESENT, refreshSegment, refreshTransfer, S_BIT, UNUSABLE, WRITABLE,
+  ACCESSED,
+  CODE,
+  CONFORMING,
+  DB_BIT,
+  dplOf,
+  G_BIT,
+  L_BIT,
+  MODE_REAL,
+  PRESENT,
+  refreshSegment,
+  refreshTransfer,
+  S_BIT,
+  UNUSABLE,
+  WRITABLE,
 } from "./modes.ts";
 import type { Processor } from "./processor.ts";
-import { CS, ES, GS, LDTR, S, SEG, segment, SS, TR } from "./state.ts";
+import { CS, ES, GS, LDTR, S, SEG, SS, segment, TR } from "./state.ts";
 
 /** Types of system descriptors [SDM 3A table 3-2]; in IA-32e mode only the 32-bit ones exist, as 64-bit ones. */
-export const TSS16 = 1, LDT = 2, TSS16_BUSY = 3, CALL16 = 4, TASK_GATE = 5, INT16 = 6, TRAP16 = 7, TSS32 = 9, TSS32_BUSY = 11,
-  CALL32 = 12, INT32 = 14, TRAP32 = 15;
+export const TSS16 = 1,
+  LDT = 2,
+  TSS16_BUSY = 3,
+  CALL16 = 4,
+  TASK_GATE = 5,
+  INT16 = 6,
+  TRAP16 = 7,
+  TSS32 = 9,
+  TSS32_BUSY = 11,
+  CALL32 = 12,
+  INT32 = 14,
+  TRAP32 = 15;
 /** Type of a system descriptor, or that of a code or data descriptor with bit 4 set. */
 export const typeOf = (access: number) => access & 0x1f;
 
@@ -61,10 +84,12 @@ export function findDescriptor(cpu: Processor, selector: number): Descriptor | n
   if (address === null) return null;
   const { u32 } = cpu.memory;
   if (!cpu.access.load(address, 8, S.RESULT, "supervisor")) throw cpu.pendingFault;
-  const low = u32[S.RESULT >> 2]!, high = u32[(S.RESULT >> 2) + 1]!;
-  const access = high >>> 8 & 0xf0ff, base = (low >>> 16 | (high & 0xff) << 16 | high & 0xff000000) >>> 0;
-  const limit20 = low & 0xffff | high & 0xf0000;
-  return { address, low, high, access, base, limit: access & G_BIT ? (limit20 << 12 | 0xfff) >>> 0 : limit20 };
+  const low = u32[S.RESULT >> 2]!,
+    high = u32[(S.RESULT >> 2) + 1]!;
+  const access = (high >>> 8) & 0xf0ff,
+    base = ((low >>> 16) | ((high & 0xff) << 16) | (high & 0xff000000)) >>> 0;
+  const limit20 = (low & 0xffff) | (high & 0xf0000);
+  return { address, low, high, access, base, limit: access & G_BIT ? ((limit20 << 12) | 0xfff) >>> 0 : limit20 };
 }
 
 /** As findDescriptor; outside of its table: `exception` with the selector, and `ext` as the EXT bit. */
@@ -72,17 +97,25 @@ export function readDescriptor(cpu: Processor, selector: number, exception: "GP"
   return findDescriptor(cpu, selector) ?? cpu.fault(exception, errorCode(selector, ext));
 }
 /** The error code that names a selector [SDM 3A 6.13]. */
-export const errorCode = (selector: number, ext = 0) => selector & 0xfffc | ext;
+export const errorCode = (selector: number, ext = 0) => (selector & 0xfffc) | ext;
 
 /** Sets the accessed bit in the table if it is clear; the attributes to load [SDM 3A 3.4.5.1]. */
 export function markAccessed(cpu: Processor, d: Descriptor): number {
-  if (!(d.access & ACCESSED)) cpu.writeLinear(d.address + 5, 1, (d.high >>> 8 & 0xff) | ACCESSED, "supervisor");
+  if (!(d.access & ACCESSED)) cpu.writeLinear(d.address + 5, 1, ((d.high >>> 8) & 0xff) | ACCESSED, "supervisor");
   return d.access | ACCESSED;
 }
 
 /** Writes selector and hidden part; derived fields are up to the caller. `base` is unsigned below 2^32, or canonical. */
-export function setSegment(cpu: Processor, n: number, selector: number, access: number, base: number, limit: number): void {
-  const { u32 } = cpu.memory, at = segment(n) >> 2;
+export function setSegment(
+  cpu: Processor,
+  n: number,
+  selector: number,
+  access: number,
+  base: number,
+  limit: number,
+): void {
+  const { u32 } = cpu.memory,
+    at = segment(n) >> 2;
   u32[at] = selector;
   u32[at + 1] = access;
   cpu.setNumber(segment(n) + SEG.base, base);
@@ -90,17 +123,25 @@ export function setSegment(cpu: Processor, n: number, selector: number, access: 
   u32[at + (SEG.limit >> 2) + 1] = 0;
 }
 /** A register without a usable segment; it keeps the DPL, which is the CPL if the register is SS [SDM 3A 5.4.1]. */
-export const setNull = (cpu: Processor, n: number, selector: number, dpl = 0) => setSegment(cpu, n, selector, UNUSABLE | dpl << 5, 0, 0);
+export const setNull = (cpu: Processor, n: number, selector: number, dpl = 0) =>
+  setSegment(cpu, n, selector, UNUSABLE | (dpl << 5), 0, 0);
 
 /** Real-address mode: the selector is a paragraph; limit and attributes stay as they are [SDM 3A 20.1.1]. */
 export function setParagraph(cpu: Processor, n: number, selector: number): void {
-  const { u32 } = cpu.memory, at = segment(n);
+  const { u32 } = cpu.memory,
+    at = segment(n);
   u32[at >> 2] = selector;
   cpu.setNumber(at + SEG.base, selector * 16);
 }
 
 /** The checks of a stack segment for privilege level `cpl` [SDM 2B "MOV", 3A 5.7]; the attributes, marked accessed. */
-export function checkStackSegment(cpu: Processor, selector: number, cpl: number, exception: "GP" | "TS", ext = 0): Descriptor {
+export function checkStackSegment(
+  cpu: Processor,
+  selector: number,
+  cpl: number,
+  exception: "GP" | "TS",
+  ext = 0,
+): Descriptor {
   const code = errorCode(selector, ext);
   const d = readDescriptor(cpu, selector, exception, ext);
   if ((selector & 3) !== cpl || !isWritableData(d.access) || dplOf(d.access) !== cpl) cpu.fault(exception, code);
@@ -129,8 +170,13 @@ function loadStackSegment(cpu: Processor, selector: number): void {
 }
 
 function loadDataSegment(cpu: Processor, n: number, selector: number): void {
-  if (isNull(selector)) { setNull(cpu, n, selector); return; }
-  const d = readDescriptor(cpu, selector), code = errorCode(selector), dpl = dplOf(d.access);
+  if (isNull(selector)) {
+    setNull(cpu, n, selector);
+    return;
+  }
+  const d = readDescriptor(cpu, selector),
+    code = errorCode(selector),
+    dpl = dplOf(d.access);
   if (!isReadable(d.access)) cpu.fault("GP", code);
   if (!isConforming(d.access) && ((selector & 3) > dpl || cpu.cpl > dpl)) cpu.fault("GP", code);
   if (!(d.access & PRESENT)) cpu.fault("NP", code);
@@ -153,7 +199,8 @@ function readSystem(cpu: Processor, selector: number): Descriptor {
   const d = readDescriptor(cpu, selector);
   if (!cpu.long) return d;
   if (entryOf(cpu, selector, 16) === null) cpu.fault("GP", errorCode(selector));
-  const high = cpu.readLinear(d.address + 8, 4, "supervisor"), type = cpu.readLinear(d.address + 12, 4, "supervisor");
+  const high = cpu.readLinear(d.address + 8, 4, "supervisor"),
+    type = cpu.readLinear(d.address + 12, 4, "supervisor");
   const base = (high | 0) * 2 ** 32 + d.base;
   if (type & 0x1f00 || !isCanonicalNumber(base)) cpu.fault("GP", errorCode(selector));
   return { ...d, base };
@@ -161,8 +208,12 @@ function readSystem(cpu: Processor, selector: number): Descriptor {
 
 /** LLDT [SDM 2A "LLDT"]. */
 export function loadLdt(cpu: Processor, selector: number): void {
-  if (isNull(selector)) { setNull(cpu, LDTR, selector); return; }
-  const d = readSystem(cpu, selector), code = errorCode(selector);
+  if (isNull(selector)) {
+    setNull(cpu, LDTR, selector);
+    return;
+  }
+  const d = readSystem(cpu, selector),
+    code = errorCode(selector);
   if (typeOf(d.access) !== LDT) cpu.fault("GP", code);
   if (!(d.access & PRESENT)) cpu.fault("NP", code);
   setSegment(cpu, LDTR, selector, d.access, d.base, d.limit);
@@ -171,17 +222,22 @@ export function loadLdt(cpu: Processor, selector: number): void {
 /** LTR: the TSS becomes busy [SDM 2A "LTR"]. */
 export function loadTask(cpu: Processor, selector: number): void {
   if (isNull(selector)) cpu.fault("GP", 0);
-  const d = readSystem(cpu, selector), code = errorCode(selector), type = typeOf(d.access), busy = 2;
+  const d = readSystem(cpu, selector),
+    code = errorCode(selector),
+    type = typeOf(d.access),
+    busy = 2;
   if (type !== TSS32 && (type !== TSS16 || cpu.ia32e)) cpu.fault("GP", code);
   if (!(d.access & PRESENT)) cpu.fault("NP", code);
-  cpu.writeLinear(d.address + 5, 1, (d.high >>> 8 & 0xff) | busy, "supervisor");
+  cpu.writeLinear(d.address + 5, 1, ((d.high >>> 8) & 0xff) | busy, "supervisor");
   setSegment(cpu, TR, selector, d.access | busy, d.base, d.limit);
 }
 
 /** The stack for an inner level, from the TSS [SDM 3A 5.8.5]. */
 export function innerStack(cpu: Processor, cpl: number, ext: number): { selector: number; pointer: number } {
-  const access = cpu.segmentAccess(TR), wide = typeOf(access) === TSS32_BUSY || typeOf(access) === TSS32;
-  const offset = wide ? cpl * 8 + 4 : cpl * 4 + 2, last = offset + (wide ? 5 : 3);
+  const access = cpu.segmentAccess(TR),
+    wide = typeOf(access) === TSS32_BUSY || typeOf(access) === TSS32;
+  const offset = wide ? cpl * 8 + 4 : cpl * 4 + 2,
+    last = offset + (wide ? 5 : 3);
   const at = fieldOfTask(cpu, offset, last, ext);
   const pointer = cpu.readLinear(at, wide ? 4 : 2, "supervisor");
   const at2 = cpu.ia32e ? at + (wide ? 4 : 2) : (at + (wide ? 4 : 2)) >>> 0;
@@ -190,12 +246,14 @@ export function innerStack(cpu: Processor, cpl: number, ext: number): { selector
 
 /** RSP0..2 (`index` 0..2) or IST1..7 (`index` 4..10) of a 64-bit TSS, as two words in S.RESULT [SDM 3A 8.7]. */
 export function innerStack64(cpu: Processor, index: number, ext: number): number {
-  const offset = index * 8 + 4, at = fieldOfTask(cpu, offset, offset + 7, ext);
+  const offset = index * 8 + 4,
+    at = fieldOfTask(cpu, offset, offset + 7, ext);
   if (!cpu.access.load(at, 8, S.RESULT, "supervisor")) throw cpu.pendingFault;
   return cpu.number(S.RESULT);
 }
 function fieldOfTask(cpu: Processor, offset: number, last: number, ext: number): number {
-  if (last > cpu.u32(segment(TR) + SEG.limit) || cpu.segmentAccess(TR) & UNUSABLE) cpu.fault("TS", errorCode(cpu.selector(TR), ext));
+  if (last > cpu.u32(segment(TR) + SEG.limit) || cpu.segmentAccess(TR) & UNUSABLE)
+    cpu.fault("TS", errorCode(cpu.selector(TR), ext));
   const at = cpu.number(segment(TR) + SEG.base) + offset;
   return cpu.ia32e ? at : at >>> 0;
 }

@@ -4,12 +4,13 @@
  *
  * The slots are in S.FRAME, 8 bytes each; slot 0 has the lowest address.
  */
-import type { Processor } from "./processor.ts";
-import { PAGE } from "./physical.ts";
-import { isCanonicalNumber, type Descriptor } from "./segments.ts";
+
 import { DB_BIT } from "./modes.ts";
-import { RSP, S, SEG, segment, SS } from "./state.ts";
-import { ENTRY, READ, WRITE, type Access } from "./tlb.ts";
+import { PAGE } from "./physical.ts";
+import type { Processor } from "./processor.ts";
+import { type Descriptor, isCanonicalNumber } from "./segments.ts";
+import { RSP, S, SEG, SS, segment } from "./state.ts";
+import { type Access, ENTRY, READ, WRITE } from "./tlb.ts";
 
 /** A stack, in use or about to be. Offsets and addresses are numbers: unsigned, or canonical and signed in 64-bit mode. */
 export interface Stack {
@@ -29,21 +30,48 @@ export interface Stack {
 
 /** The stack in use, for a push or, if `read`, for a pop. */
 export function currentStack(cpu: Processor, read = false, code = 0): Stack {
-  const { u32 } = cpu.memory, at = segment(SS), window = at + (read ? SEG.readFirst : SEG.writeFirst);
+  const { u32 } = cpu.memory,
+    at = segment(SS),
+    window = at + (read ? SEG.readFirst : SEG.writeFirst);
   if (cpu.long) return longStack(cpu.number(S.GPR + 8 * RSP), cpu.cpl, code);
   const mask = u32[S.STACK_MASK >> 2]!;
   return {
-    long: false, base: u32[(at + SEG.effectiveBase) >> 2]!, first: cpu.number(window), last: cpu.number(window + 8),
-    mask, top: (cpu.gpr32(RSP) & mask) >>> 0, cpl: cpu.cpl, code,
+    long: false,
+    base: u32[(at + SEG.effectiveBase) >> 2]!,
+    first: cpu.number(window),
+    last: cpu.number(window + 8),
+    mask,
+    top: (cpu.gpr32(RSP) & mask) >>> 0,
+    cpl: cpu.cpl,
+    code,
   };
 }
-export const longStack = (top: number, cpl: number, code: number): Stack =>
-  ({ long: true, base: 0, first: 0, last: 0, mask: 0, top, cpl, code });
+export const longStack = (top: number, cpl: number, code: number): Stack => ({
+  long: true,
+  base: 0,
+  first: 0,
+  last: 0,
+  mask: 0,
+  top,
+  cpl,
+  code,
+});
 
 /** The stack that a checked descriptor of a writable data segment makes. */
 export function stackOf(d: Descriptor, pointer: number, cpl: number, code: number): Stack {
-  const down = (d.access & 4) !== 0, big = (d.access & DB_BIT) !== 0, mask = big ? 0xffffffff : 0xffff;
-  return { long: false, base: d.base, first: down ? d.limit + 1 : 0, last: down ? mask : d.limit, mask, top: (pointer & mask) >>> 0, cpl, code };
+  const down = (d.access & 4) !== 0,
+    big = (d.access & DB_BIT) !== 0,
+    mask = big ? 0xffffffff : 0xffff;
+  return {
+    long: false,
+    base: d.base,
+    first: down ? d.limit + 1 : 0,
+    last: down ? mask : d.limit,
+    mask,
+    top: (pointer & mask) >>> 0,
+    cpl,
+    code,
+  };
 }
 
 /** Sets slot `i` of the frame to a number. */
@@ -54,7 +82,12 @@ export const longSlot = (cpu: Processor, i: number) => cpu.number(S.FRAME + 8 * 
 
 /** Writes slots 0..count-1 of `width` bytes each below the top; the new top. Writes nothing if it faults. */
 export function pushFrame(cpu: Processor, stack: Stack, count: number, width: 2 | 4 | 8): number {
-  const { access, memory: { u32 } } = cpu, cpl = u32[S.CPL >> 2]!, { checkAlignment } = access;
+  const {
+      access,
+      memory: { u32 },
+    } = cpu,
+    cpl = u32[S.CPL >> 2]!,
+    { checkAlignment } = access;
   u32[S.CPL >> 2] = stack.cpl; // whose rights the accesses have
   if (stack.cpl !== 3) access.checkAlignment = false;
   const host = hostOf(cpu, stack, -count * width, count * width, width, WRITE);
@@ -65,7 +98,8 @@ export function pushFrame(cpu: Processor, stack: Stack, count: number, width: 2 
   return moved(stack, -count * width);
 }
 function copyOut(cpu: Processor, host: number, count: number, width: number): boolean {
-  const { u32 } = cpu.memory, step = width >> 2;
+  const { u32 } = cpu.memory,
+    step = width >> 2;
   for (let i = 0, from = S.FRAME >> 2, to = host >> 2; i < count; i++, from += 2, to += step) {
     u32[to] = u32[from]!;
     if (width === 8) u32[to + 1] = u32[from + 1]!;
@@ -86,7 +120,9 @@ function pushSlowly(cpu: Processor, stack: Stack, count: number, width: 2 | 4 | 
 
 /** Reads `count` slots of `width` bytes each, zero-extended, from `skip` bytes above the top on, into slots from `into` on. */
 export function readFrame(cpu: Processor, stack: Stack, count: number, width: 2 | 4 | 8, skip = 0, into = 0): void {
-  const { u32 } = cpu.memory, host = hostOf(cpu, stack, skip, count * width, width, READ), step = width >> 2;
+  const { u32 } = cpu.memory,
+    host = hostOf(cpu, stack, skip, count * width, width, READ),
+    step = width >> 2;
   if (host === FAULT) throw cpu.pendingFault;
   for (let i = 0; i < count; i++) {
     const slotAt = S.FRAME + 8 * (into + i);
@@ -100,16 +136,26 @@ export function readFrame(cpu: Processor, stack: Stack, count: number, width: 2 
   }
 }
 
-const FAULT = 0, SLOWLY = -1;
+const FAULT = 0,
+  SLOWLY = -1;
 /**
  * Host address of `bytes` bytes from `from` above the top on, if they are whole words in one page of memory and nobody
  * watches; FAULT after a fault; SLOWLY in every other case, in which nothing was looked up.
  */
 function hostOf(cpu: Processor, stack: Stack, from: number, bytes: number, width: number, access: Access): number {
-  const first = addressOf(stack, from), offset = first & (PAGE - 1), { u32, codePages } = cpu.memory;
-  if (width < 4 || offset & 3 || offset + bytes > PAGE || cpu.access.watch !== null || cpu.access.checkAlignment) return SLOWLY;
-  const firstOffset = moved(stack, from), lastOffset = firstOffset + bytes - 1;
-  if (stack.long ? !isCanonicalNumber(first) : firstOffset < stack.first || lastOffset > stack.last || lastOffset > stack.mask) return SLOWLY;
+  const first = addressOf(stack, from),
+    offset = first & (PAGE - 1),
+    { u32, codePages } = cpu.memory;
+  if (width < 4 || offset & 3 || offset + bytes > PAGE || cpu.access.watch !== null || cpu.access.checkAlignment)
+    return SLOWLY;
+  const firstOffset = moved(stack, from),
+    lastOffset = firstOffset + bytes - 1;
+  if (
+    stack.long
+      ? !isCanonicalNumber(first)
+      : firstOffset < stack.first || lastOffset > stack.last || lastOffset > stack.mask
+  )
+    return SLOWLY;
   // The slot that is accessed first is the one that a page fault names: the highest in a push, the lowest in a pop.
   const entry = cpu.access.look(access, access === WRITE ? first + bytes - width : first, "current");
   if (entry === 0) return FAULT;
@@ -118,7 +164,8 @@ function hostOf(cpu: Processor, stack: Stack, from: number, bytes: number, width
 }
 
 /** The top after moving by `bytes`. */
-export const moved = (stack: Stack, bytes: number) => (stack.long ? stack.top + bytes : ((stack.top + bytes) & stack.mask) >>> 0);
+export const moved = (stack: Stack, bytes: number) =>
+  stack.long ? stack.top + bytes : ((stack.top + bytes) & stack.mask) >>> 0;
 
 /** Sets RSP after a transfer that stays on a stack: as many bits as the stack's width has. */
 export function setStackPointer(cpu: Processor, stack: Stack, top: number): void {
@@ -128,12 +175,16 @@ export function setStackPointer(cpu: Processor, stack: Stack, top: number): void
 }
 
 /** Linear address at `bytes` from the top. */
-const addressOf = (stack: Stack, bytes: number) => (stack.long ? stack.top + bytes : (stack.base + moved(stack, bytes)) >>> 0);
+const addressOf = (stack: Stack, bytes: number) =>
+  stack.long ? stack.top + bytes : (stack.base + moved(stack, bytes)) >>> 0;
 
 /** As addressOf, checked against the segment, or for being canonical; null after #SS. */
 function placeOf(cpu: Processor, stack: Stack, bytes: number, width: number): number | null {
-  const at = addressOf(stack, bytes), offset = moved(stack, bytes);
-  const inside = stack.long ? isCanonicalNumber(at) && isCanonicalNumber(at + width - 1) : offset >= stack.first && offset + width - 1 <= stack.last;
+  const at = addressOf(stack, bytes),
+    offset = moved(stack, bytes);
+  const inside = stack.long
+    ? isCanonicalNumber(at) && isCanonicalNumber(at + width - 1)
+    : offset >= stack.first && offset + width - 1 <= stack.last;
   if (inside) return at;
   cpu.setFault("SS", stack.code);
   return null;

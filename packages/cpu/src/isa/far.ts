@@ -2,19 +2,20 @@
  * Far transfers [SDM 2A "CALL", "JMP", "INT n", "IRET"; 2B "RET"; 3A 5.8]: JMP, CALL and RET between segments, through
  * call gates too, software interrupts, and the return from interrupts.
  */
-import { deliverSoftware, followFlags, PRIVILEGED, SOFTWARE, TRAP, unblockNmi } from "../core/events.ts";
+
 import { startResume } from "../core/debug.ts";
+import type { Decoded } from "../core/decode.ts";
+import { deliverSoftware, followFlags, PRIVILEGED, SOFTWARE, TRAP, unblockNmi } from "../core/events.ts";
 import { AC, ALL, ARITHMETIC, DF, ID, IF, IOPL, NT, RF, TF, VIF, VIP, VM } from "../core/flags.ts";
 import { form, type HelperBody, type Instruction, rare } from "../core/forms.ts";
-import { dplOf, L_BIT, MODE_REAL, PRESENT, refreshTransfer, DB_BIT } from "../core/modes.ts";
+import { DB_BIT, dplOf, L_BIT, MODE_REAL, PRESENT, refreshTransfer } from "../core/modes.ts";
 import type { Processor } from "../core/processor.ts";
 import {
   CALL16, CALL32, checkStackSegment, type Descriptor, dropPrivilegedSegments, errorCode, innerStack, innerStack64, is64BitCode, isCanonicalNumber,
   isCode, isConforming, isNull, markAccessed, readDescriptor, setNull, setParagraph, setSegment, TASK_GATE, TSS16, TSS32, typeOf,
 } from "../core/segments.ts";
 import { currentStack, longSlot, longStack, moved, pushFrame, readFrame, setSlot, setStackPointer, slot, stackOf } from "../core/stack.ts";
-import { CS, LDTR, RSP, S, SEG, segment, SS } from "../core/state.ts";
-import type { Decoded } from "../core/decode.ts";
+import { CS, LDTR, RSP, S, SEG, SS, segment } from "../core/state.ts";
 
 type Width = 2 | 4 | 8;
 const widthOf = (insn: Decoded) => (insn.operandSize >> 3) as Width;

@@ -4,13 +4,13 @@
  */
 import { followFlags } from "../core/events.ts";
 import type { Semantics } from "../core/exec.ts";
-import { ALL, RF, TF, VM, IF } from "../core/flags.ts";
+import { ALL, IF, RF, TF, VM } from "../core/flags.ts";
 import { type Feature, form, type HelperBody, type Instruction, instruction, rare } from "../core/forms.ts";
 import { refreshTransfer } from "../core/modes.ts";
 import { CR4_FSGSBASE, EFER_SCE } from "../core/paging.ts";
 import type { Processor } from "../core/processor.ts";
 import { isCanonicalNumber, setSegment } from "../core/segments.ts";
-import { CS, FS, GS, RCX, RDX, RSP, S, SEG, segment, SS } from "../core/state.ts";
+import { CS, FS, GS, RCX, RDX, RSP, S, SEG, SS, segment } from "../core/state.ts";
 
 const R11 = 11;
 /** Attributes of the flat segments: present, accessed, limit 4 GiB; code executable and readable, data writable. */
