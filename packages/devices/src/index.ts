@@ -1,5 +1,15 @@
 /** Devices of the PC: pure chips; the board of packages/machine plugs them together. */
+
+export * from "./chipset/acpi.ts";
+export * from "./chipset/dma.ts";
+export * from "./chipset/host-bridge.ts";
+export * from "./chipset/isa-bridge.ts";
+export * from "./chipset/ports.ts";
+export * from "./chipset/power.ts";
 export type { Device, RegisterSpace } from "./device.ts";
+export type { Picture } from "./display/render.ts";
+export * from "./display/stdvga.ts";
+export type { Screen } from "./display/text.ts";
 export { boardItems, bootFailWait, bootOrder, e820, featureControl, type MemoryRange } from "./firmware/board-items.ts";
 export { ascii, FW_CFG, FwCfg, fwCfgState } from "./firmware/fw-cfg.ts";
 export * from "./input/i8042.ts";

@@ -1,9 +1,9 @@
 /**
  * One 8259A interrupt controller as it stands in a PIIX: edge or level by pin, no buffered and no MCS-80 mode
- * [8259A], [82371AB 4.5]. Two of them make a PC's pair: pics.ts.
+ * [8259A], [82371AB 4.2.2]. Two of them make a PC's pair: pics.ts.
  */
 import { bit, type IrqLine, record, type StateOf, u8 } from "@castaway/kit";
-import type { RegisterSpace } from "../device.ts";
+import { bytewise } from "../bytewise.ts";
 
 const ICW1 = { IC4: 1 << 0, SNGL: 1 << 1, START: 1 << 4 };
 const ICW4 = { AEOI: 1 << 1, SFNM: 1 << 4 };
@@ -59,7 +59,12 @@ export interface PicEnv {
   readonly cascade?: number;
 }
 
-export class Pic implements RegisterSpace {
+export class Pic {
+  /** Its two ports. */
+  readonly ports = bytewise(
+    (offset) => this.#read(offset),
+    (offset, value) => this.#write(offset, value),
+  );
   readonly #env: PicEnv;
   #s = afterPowerOn();
 
@@ -120,7 +125,7 @@ export class Pic implements RegisterSpace {
     return this.#s.base | n;
   }
 
-  read(offset: number): number {
+  #read(offset: number): number {
     const s = this.#s;
     if (s.poll) {
       s.poll = 0;
@@ -133,11 +138,11 @@ export class Pic implements RegisterSpace {
     return s.readIsr ? s.isr : this.irr;
   }
 
-  write(offset: number, _bytes: number, value: number): void {
+  #write(offset: number, value: number): void {
     const s = this.#s;
     if (offset & 1) {
       if (s.awaits > 1) this.#initialize(value);
-      else s.imr = value & 0xff;
+      else s.imr = value;
     } else if (value & ICW1.START) this.#begin(value);
     else if (value & OCW3.START) this.#control(value);
     else this.#command(value >>> 5, value & 7);

@@ -1,12 +1,13 @@
 /**
  * A PC's pair of 8259As: the slave's INT is the master's input 2. ELCR says which inputs are level-triggered
- * [82371AB 4.5].
+ * [82371AB 4.2.2].
  *
  *     const pics = new Pics({ intr });                // to LINT0 of the first local APIC
  *     const irq4 = pics.line(4);
  *     const vector = pics.acknowledge();              // the processor's INTA cycle
  */
 import { assert, type IrqLine, record, type StateOf } from "@castaway/kit";
+import { bytewise } from "../bytewise.ts";
 import type { Device, RegisterSpace } from "../device.ts";
 import { Pic, picState } from "./pic.ts";
 
@@ -18,14 +19,14 @@ export interface PicsEnv {
   readonly intr: IrqLine;
 }
 
-/** Inputs that can only be edge-triggered: timer, keyboard, cascade; RTC and coprocessor error [82371AB 4.5.2]. */
+/** Inputs that can only be edge-triggered: timer, keyboard, cascade; RTC and coprocessor error [82371AB 4.2.2]. */
 const LEVEL_ALLOWED = [0xf8, 0xde];
 const CASCADE = 2;
 
 export class Pics implements Device<PicsState> {
-  /** Ports 20 and 21. */
+  /** `master.ports`: 20 and 21. */
   readonly master: Pic;
-  /** Ports A0 and A1. */
+  /** `slave.ports`: A0 and A1. */
   readonly slave: Pic;
   /** Ports 4D0 and 4D1: 1 for level-triggered. */
   readonly elcr: RegisterSpace;
@@ -35,18 +36,12 @@ export class Pics implements Device<PicsState> {
     this.master = master;
     this.slave = new Pic({ int: { set: (high) => master.set(CASCADE, high) } });
     const both = [this.master, this.slave];
-    this.elcr = {
-      read: (offset, bytes) => {
-        let value = 0;
-        for (let i = 0; i < bytes; i++) value |= (both[offset + i]?.elcr ?? 0xff) << (8 * i);
-        return value >>> 0;
+    this.elcr = bytewise(
+      (offset) => both[offset]?.elcr ?? 0xff,
+      (offset, value) => {
+        if (offset < 2) both[offset].elcr = value & LEVEL_ALLOWED[offset];
       },
-      write: (offset, bytes, value) => {
-        for (let i = 0; i < bytes && offset + i < 2; i++) {
-          both[offset + i].elcr = (value >>> (8 * i)) & LEVEL_ALLOWED[offset + i];
-        }
-      },
-    };
+    );
   }
 
   /** Interrupt request `n`: 0 to 15, but 2, which has no pin. */

@@ -38,6 +38,10 @@ export type Identity = {
   readonly subsystemVendor?: number;
   /** 1100 unless given. */
   readonly subsystem?: number;
+  /** The command register after reset. 0 unless given. */
+  readonly command?: number;
+  /** Bits of the status register that are always set, such as the speed of DEVSEL#. */
+  readonly status?: number;
   /** Header type bit 7: the device has more than one function. */
   readonly multifunction?: boolean;
   /** 1 to 4 for INTA# to INTD#; 0, and unless given, for none. */
@@ -88,12 +92,12 @@ export function headerRows(identity: Identity): Record<HeaderRegister, Register>
     rom,
   });
   const first = capabilities.length > 0 ? capabilities[0].at : 0;
-  const status = capabilities.length > 0 ? STATUS.CAPABILITIES : 0;
+  const status = (identity.status ?? 0) | (capabilities.length > 0 ? STATUS.CAPABILITIES : 0);
   // biome-ignore format: a table
   return {
     VENDOR:           ro(0x00, identity.vendor, "PCI 6.2.1", { size: 2 }),
     DEVICE:           ro(0x02, identity.device, "PCI 6.2.1", { size: 2 }),
-    COMMAND:          rw(0x04, 0x0547, "PCI 6.2.2", { size: 2 }),
+    COMMAND:          rw(0x04, 0x0547, "PCI 6.2.2", { size: 2, reset: identity.command ?? 0 }),
     STATUS:           bits(0x06, { w1c: 0xf900 }, "PCI 6.2.3", { size: 2, reset: status }),
     REVISION:         ro(0x08, revision, "PCI 6.2.1", { size: 1 }),
     PROG_IF:          ro(0x09, classCode & 0xff, "PCI 6.2.1", { size: 1 }),

@@ -190,7 +190,7 @@ export class PciFunction<N extends string = never> implements Device<PciFunction
     if (rises) this.signal();
     this.#drive();
   }
-  /** INTx# is a function of the chip's level and of who forbids it: the command register, or MSI [PCI 3.0 6.8.2]. */
+  /** INTx# is a function of the chip's level and of who forbids it: the command register, or MSI [PCI 3.0 6.8.1.3]. */
   #drive(): void {
     const allowed = !(this.config.COMMAND & COMMAND.INTX_DISABLE) && !this.msiEnabled;
     this.#env.intx?.set(this.#asserted && allowed);
@@ -203,7 +203,7 @@ export class PciFunction<N extends string = never> implements Device<PciFunction
     if (!(this.config.COMMAND & COMMAND.MASTER)) return;
     this.#env.message?.(join32(msi.MSI_ADDRESS_HIGH & 0xfffff, msi.MSI_ADDRESS), msi.MSI_DATA);
   }
-  /** A message held back while masked leaves when unmasked [PCI 3.0 6.8.3.2]. */
+  /** A message held back while masked leaves when unmasked [PCI 3.0 6.8.1.7]. */
   #unmask(): void {
     const msi = this.#msi;
     if (msi === undefined || msi.MSI_MASK & 1 || !msi.MSI_PENDING) return;

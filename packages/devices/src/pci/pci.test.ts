@@ -231,7 +231,7 @@ twice("PCI", (test, hops) => {
     assert.is(w.high("PIRQ3"), true);
   });
 
-  test("MSI: a masked message stays pending and leaves when unmasked [PCI 6.8.3.2]", () => {
+  test("MSI: a masked message stays pending and leaves when unmasked [PCI 6.8.1.7]", () => {
     const { r, w, read, write } = rig();
     write(4, 2, 4);
     write(0x84, 4, 0xfee00000);

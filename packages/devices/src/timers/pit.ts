@@ -2,7 +2,7 @@
  * The 8254 of a PC: three counters at 1.193182 MHz [8254]. Counter 0 makes IRQ 0, counter 1 once refreshed memory,
  * counter 2 has its gate and output at port 61.
  *
- *     const pit = new Pit({ clock, irq: irq0 });      // ports 40 to 43
+ *     const pit = new Pit({ clock, irq: irq0 });      // pit.ports: 40 to 43
  *     pit.setGate(true);
  *     if (pit.output) ..
  */
@@ -18,7 +18,8 @@ import {
   type Timer,
   timerState,
 } from "@castaway/kit";
-import type { Device, RegisterSpace } from "../device.ts";
+import { bytewise } from "../bytewise.ts";
+import type { Device } from "../device.ts";
 import { Counter, counterState } from "./counter.ts";
 
 /** What all three counters count: a third of the colour subcarrier's 3.579545 MHz. */
@@ -39,7 +40,12 @@ export interface PitEnv {
   readonly irq: IrqLine;
 }
 
-export class Pit implements Device<PitState>, RegisterSpace {
+export class Pit implements Device<PitState> {
+  /** Ports 40 to 43. */
+  readonly ports = bytewise(
+    (offset) => this.#read(offset),
+    (offset, value) => this.#write(offset, value),
+  );
   readonly #env: PitEnv;
   readonly #counters = [new Counter(true), new Counter(true), new Counter(false)];
   /** Fires at the next edge of counter 0's OUT. */
@@ -84,13 +90,12 @@ export class Pit implements Device<PitState>, RegisterSpace {
     return this.#counters[2].out(this.#tick);
   }
 
-  read(offset: number): number {
+  #read(offset: number): number {
     return offset < 3 ? this.#counters[offset].read(this.#tick) : 0xff;
   }
-  write(offset: number, _bytes: number, value: number): void {
-    const byte = value & 0xff;
+  #write(offset: number, byte: number): void {
     if (offset < 3) this.#counters[offset].write(this.#tick, byte);
-    else this.#command(byte);
+    else if (offset === 3) this.#command(byte);
     if (offset === 0 || offset === 3) this.#drive(this.#tick);
   }
 
