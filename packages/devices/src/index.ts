@@ -7,6 +7,8 @@ export * from "./chipset/isa-bridge.ts";
 export * from "./chipset/ports.ts";
 export * from "./chipset/power.ts";
 export type { Device, RegisterSpace } from "./device.ts";
+export { displayFunction } from "./display/function.ts";
+export type { MemorySpace } from "./display/memory-space.ts";
 export type { Picture } from "./display/render.ts";
 export * from "./display/stdvga.ts";
 export type { Screen } from "./display/text.ts";

@@ -21,6 +21,7 @@ import {
 } from "@castaway/kit";
 import type { Device, RegisterSpace } from "../device.ts";
 import { Dispi, dispiState } from "./dispi.ts";
+import { type MemorySpace, memorySpace } from "./memory-space.ts";
 import { VgaRegisters, vgaRegistersState } from "./registers.ts";
 import { type Picture, render } from "./render.ts";
 import { statusOfCrtc, statusOfDispi } from "./retrace.ts";
@@ -59,7 +60,7 @@ export class StdVga implements Device<StdVgaState> {
   /** Memory A0000h-BFFFFh. */
   readonly window: RegisterSpace;
   /** The linear frame buffer: all of {@link StdVgaEnv.memory}. */
-  readonly frameBuffer: RegisterSpace;
+  readonly frameBuffer: MemorySpace;
   /** BAR 2: 4 KiB of registers. */
   readonly mmio: RegisterSpace = {
     read: (offset, bytes) => this.#readMmio(offset, bytes),
@@ -85,7 +86,7 @@ export class StdVga implements Device<StdVgaState> {
     this.#window = new Window(vga, dispi, env.memory);
     this.ports = vga.ports;
     this.window = this.#window.space;
-    this.frameBuffer = plain(env.memory);
+    this.frameBuffer = memorySpace(env.memory, true);
     this.dispiPorts = {
       read: dispi.ports.read,
       write: (offset, bytes, value) => {
@@ -163,22 +164,6 @@ export class StdVga implements Device<StdVgaState> {
       this.#dispi.write((offset + i - DISPI_REGISTERS) >> 1, (value >>> (8 * i)) & 0xffff);
     this.#vga.dac8 = this.#dispi.dac8;
   }
-}
-
-/** Memory as a register space. */
-function plain(memory: Uint8Array): RegisterSpace {
-  return {
-    read(offset, bytes) {
-      let value = 0;
-      for (let i = 0; i < bytes && i < 4; i++) value |= (memory[offset + i] ?? 0xff) << (8 * i);
-      return value >>> 0;
-    },
-    write(offset, bytes, value) {
-      for (let i = 0; i < bytes && i < 4; i++) {
-        if (offset + i < memory.length) memory[offset + i] = value >>> (8 * i);
-      }
-    },
-  };
 }
 
 /** A copy without the zeros at the end; its length is a multiple of 4 KiB. */
