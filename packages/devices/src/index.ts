@@ -32,4 +32,10 @@ export {
   type Range,
 } from "./pci/function.ts";
 export * from "./serial/uart16550.ts";
+export { type AhciEnv, AhciHba, type AhciState, ahciState } from "./storage/ahci/hba.ts";
+export type { MediumFailure } from "./storage/ata/cached-medium.ts";
+export type { CommandEvent } from "./storage/ata/command.ts";
+export * from "./storage/ata/drive.ts";
+export * from "./storage/media/index.ts";
+export * from "./storage/timing.ts";
 export { PIT_RATE, Pit, type PitEnv, pitState } from "./timers/pit.ts";

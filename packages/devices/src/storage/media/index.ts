@@ -1,0 +1,6 @@
+/** Where a disk's contents live. */
+export * from "./faulty.ts";
+export * from "./gzip.ts";
+export * from "./image.ts";
+export * from "./overlay.ts";
+export * from "./store.ts";
