@@ -103,3 +103,14 @@ export function little(value: number, size: 1 | 2 | 4): Uint8Array {
   writeLittle(bytes, 0, size, value);
   return bytes;
 }
+
+/** The bytes of all parts, one after the other. */
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
