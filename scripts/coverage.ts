@@ -51,9 +51,7 @@ function table(list: readonly Instruction[], text: (def: Instruction) => string)
   return [...rows.values()].map((row) => `| ${row.name} | ${row.opcodes.join(", ")} | ${row.text} |`);
 }
 
-const masked = verified.filter(
-  (def) => def.vectors?.undefinedFlags || def.vectors?.undefinedResult || def.vectors?.vendor,
-);
+const masked = verified.filter((def) => rule(def) !== "");
 function rule({ vectors }: Instruction): string {
   const flags = vectors?.undefinedFlags;
   return [
@@ -61,6 +59,8 @@ function rule({ vectors }: Instruction): string {
     vectors?.undefinedResult && "result by operands",
     vectors?.ulps !== undefined && `results within ${vectors.ulps} ulp`,
     vectors?.partial && "memory after a fault",
+    vectors?.anyFault && "which of several faults",
+    vectors?.vendorFault && `${vectors.vendorFault.replaceAll(" ", ", ")} after a fault`,
     vectors?.vendor && `vendors differ: ${vectors.vendor}`,
   ]
     .filter(Boolean)

@@ -11,9 +11,6 @@ export interface Difference {
   readonly got: string;
 }
 
-/** `anyFault`: where several faults apply, which comes first is up to the processor. */
-type Rule = VectorRule & { readonly anyFault?: boolean };
-
 /** What no vector of this case compares. */
 interface Mask {
   readonly flags: number;
@@ -38,10 +35,10 @@ export function differences(c: Case, decode: () => Decoded | null, expected: Out
   };
   const insn = decode();
   const image = insn?.form.operands.some(({ method, type }) => method === "M" && type === "") ?? false;
-  const rule: Rule = insn?.def.vectors ?? {};
+  const rule: VectorRule = insn?.def.vectors ?? {};
   const anyFault = rule.anyFault === true && expected.vector >= 0 && got.vector >= 0;
   if (!anyFault) check("exception", exceptionText(expected, image), exceptionText(got, image));
-  const mask = !insn ? NOTHING : expected.vector < 0 ? maskOf(c, insn) : rule.partial ? PARTIAL : NOTHING;
+  const mask = !insn ? NOTHING : expected.vector < 0 ? maskOf(c, insn) : maskAfterFault(rule);
   for (const register of REGISTERS) {
     if (mask.registers.has(register.name) || same(register, expected.state, got.state)) continue;
     if (withinUlps(register, expected.state, got.state, insn?.def.vectors?.ulps ?? 0)) continue;
@@ -66,6 +63,11 @@ function withinUlps({ offset, bytes }: Register, a: Uint8Array, b: Uint8Array, u
 
 /** C0 to C3 in FSW. */
 const CONDITION: Record<string, number> = { C0: 1 << 8, C1: 1 << 9, C2: 1 << 10, C3: 1 << 14 };
+
+function maskAfterFault({ partial, vendorFault }: VectorRule): Mask {
+  const mask = partial ? PARTIAL : NOTHING;
+  return vendorFault ? { ...mask, registers: new Set([...mask.registers, ...vendorFault.split(" ")]) } : mask;
+}
 
 function maskOf(c: Case, insn: Decoded): Mask {
   const rule = insn.def.vectors;

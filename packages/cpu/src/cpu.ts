@@ -40,8 +40,8 @@ export interface CpuOptions {
   readonly extraBytes?: number;
   /** Logical processors, 1 to 16. Default 1. The others wait for INIT and SIPI, as at power-on. */
   readonly cpus?: number;
-  /** Name of the processor model; see `modelNames`. Default "westmere". */
-  readonly model?: string;
+  /** The processor model: a name (see `modelNames`), or one made with `withFeatures`. Default "westmere". */
+  readonly model?: string | Model;
   /** What runs the instructions. The evaluator is the oracle: a hundred times slower, same results to the bit. */
   readonly executor?: "interpreter" | "evaluator";
   /** Port I/O. Default: reads give all ones, writes are ignored. */
@@ -111,7 +111,8 @@ export class Cpu {
     if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) throw new ConfigError("cpus", cpus, `1 to ${MAX_CPUS}`);
     if (!Number.isInteger(quantum) || quantum < 1000 || quantum > 1_000_000)
       throw new ConfigError("quantum", quantum, "1000 to 1000000 nanoseconds");
-    this.model = modelNamed(options.model ?? "westmere");
+    const { model = "westmere" } = options;
+    this.model = typeof model === "string" ? modelNamed(model) : model;
     this.physical = new PhysicalMemory(parseSize(options.memory ?? "16MiB", "memory"), options.extraBytes ?? 0);
     this.clock = options.clock ?? new Clock();
     this.#quantum = quantum;

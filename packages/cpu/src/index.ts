@@ -3,7 +3,7 @@
 export { ApicBus, type Message } from "./apic/bus.ts";
 export { type CodeMode, type Decoded, Decoder } from "./core/decode.ts";
 export type { Feature, Form, Instruction, VectorRule } from "./core/forms.ts";
-export { type Model, modelNamed, modelNames } from "./core/model.ts";
+export { type Model, modelNamed, modelNames, withFeatures } from "./core/model.ts";
 export { OpcodeMap } from "./core/opcodes.ts";
 export { MAX_CPUS, MAX_RAM, type MmioHandler, PhysicalMemory } from "./core/physical.ts";
 export type { CpuProbes, Delivery } from "./core/probes.ts";

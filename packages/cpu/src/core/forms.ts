@@ -132,6 +132,10 @@ export interface VectorRule {
   readonly skip?: string;
   /** After a fault a part of the writes may be done; a restart does them again. Processors do more of them before than we do. */
   readonly partial?: boolean;
+  /** Several checks can fail at once, and processors make them in different orders: a fault is a fault, whichever it is. */
+  readonly anyFault?: boolean;
+  /** Registers ("FSW FTW") that some vendor has changed when the instruction faults; we change none. Not compared then. */
+  readonly vendorFault?: string;
   /** Vendors differ here: forms or modes in words; the manual and a directed test decide. */
   readonly vendor?: string;
   /** In which forms they differ; without it, in all. `rm` is "reg", "mem" or "none". */

@@ -65,10 +65,21 @@ export function modelNamed(name: string): Model {
   return model;
 }
 
-/** A model with features added to or taken from it: tests, and machines that hide a feature from their guests. */
+/**
+ * A model with features added to or taken from it: tests, and machines that hide a feature from their guests. Its name
+ * tells, so that a saved state is not restored into a processor that has other features.
+ */
 export function withFeatures(model: Model, add: readonly Feature[], without: readonly Feature[] = []): Model {
   const features = new Set([...model.features, ...add].filter((f) => !without.includes(f)));
-  return { ...model, features };
+  const more = [...features]
+    .filter((f) => !model.features.has(f))
+    .sort()
+    .map((f) => `+${f}`);
+  const less = [...model.features]
+    .filter((f) => !features.has(f))
+    .sort()
+    .map((f) => `-${f}`);
+  return { ...model, name: [model.name, ...more, ...less].join(" "), features };
 }
 
 /** EAX of CPUID leaf 1, and EDX after a reset [SDM 2A "CPUID", figure 3-6]. */

@@ -220,10 +220,9 @@ const retFar: HelperBody = (cpu, insn) => {
   const width = widthOf(insn), stack = currentStack(cpu, true), release = insn.operands.length > 0 ? insn.immLow & 0xffff : 0;
   readFrame(cpu, stack, 2, width);
   const offset = width === 8 ? longSlot(cpu, 0) : slot(cpu, 0), selector = slot(cpu, 1) & 0xffff;
-  const after = moved(stack, 2 * width + release);
   if (isReal(cpu)) {
     checkRealOffset(cpu, offset);
-    setStackPointer(cpu, stack, after);
+    setStackPointer(cpu, stack, moved(stack, 2 * width + release));
     setParagraph(cpu, CS, selector);
     goTo(cpu, offset);
     return;
@@ -232,7 +231,8 @@ const retFar: HelperBody = (cpu, insn) => {
   if (cpl === cpu.cpl) {
     checkOffset(cpu, d, offset);
     loadCode(cpu, d, markAccessed(cpu, d), selector, cpl);
-    setStackPointer(cpu, stack, after);
+    setStackPointer(cpu, stack, moved(stack, 2 * width));
+    releaseParameters(cpu, release);
   } else {
     readFrame(cpu, stack, 2, width, 2 * width + release, 2);
     const ssSelector = slot(cpu, 3) & 0xffff, ss = returnStack(cpu, ssSelector, cpl, d), pointer = width === 8 ? longSlot(cpu, 2) : slot(cpu, 2);
@@ -241,6 +241,12 @@ const retFar: HelperBody = (cpu, insn) => {
   }
   goTo(cpu, offset);
 };
+/** After a return to the same level: the stack is as wide as the new code segment has it [SDM 2B "RET"]. */
+function releaseParameters(cpu: Processor, release: number): void {
+  refreshTransfer(cpu);
+  const stack = currentStack(cpu);
+  setStackPointer(cpu, stack, moved(stack, release));
+}
 /** RSP of the outer level, plus the parameters that are released there too. */
 function setReturnPointer(cpu: Processor, cs: Descriptor, ss: Descriptor | null, pointer: number, release: number): void {
   if (cpu.ia32e && is64BitCode(cs.access)) cpu.setU64(S.GPR + 8 * RSP, BigInt.asUintN(64, BigInt(pointer) + BigInt(release)));
@@ -313,16 +319,17 @@ const overflow: HelperBody = (cpu) => { if (cpu.x.flag("OF") !== 0n) deliverSoft
 const icebp: HelperBody = (cpu) => deliverSoftware(cpu, 1, PRIVILEGED);
 
 const ends = { endsBlock: true };
-/** Data segments are not captured, and the target of a far transfer is not one that a user program can choose freely. */
-const skip = { endsBlock: true, vectors: { skip: "far transfer: directed tests" } };
+/** Which of segment, target and stack is checked first differs between processors, and what was pushed before a fault. */
+const anyFault = { endsBlock: true, vectors: { anyFault: true } }, calls = { endsBlock: true, vectors: { anyFault: true, partial: true } };
+const skip = { endsBlock: true, vectors: { skip: "enters the capturing system's kernel: directed tests" } };
 
 export const far: Instruction[] = [
-  rare("jmp", [form("EA", "Ap", { not64: true }), form("FF /5", "Mp")], jumpFar, skip),
-  rare("call", [form("9A", "Ap", { not64: true }), form("FF /3", "Mp")], callFar, skip),
-  rare("retf", [form("CB"), form("CA", "Iw")], retFar, skip),
-  rare("iret", [form("CF")], iret, skip),
+  rare("jmp", [form("EA", "Ap", { not64: true }), form("FF /5", "Mp")], jumpFar, ends),
+  rare("call", [form("9A", "Ap", { not64: true }), form("FF /3", "Mp")], callFar, calls),
+  rare("retf", [form("CB"), form("CA", "Iw")], retFar, anyFault),
+  rare("iret", [form("CF")], iret, anyFault),
   rare("int", [form("CD", "Ib")], interrupt, skip),
-  rare("int3", [form("CC")], breakpoint, skip),
+  rare("int3", [form("CC")], breakpoint, ends),
   rare("into", [form("CE", "", { not64: true })], overflow, ends),
   rare("int1", [form("F1")], icebp, skip),
 ];

@@ -39,9 +39,13 @@ const toMmx = (from: "f32" | "f64", truncate: boolean): Semantics => (x, dst, sr
 };
 
 /** AMD enters MMX state even if the conversion then raises #XM. Here, as everywhere, a fault leaves all but MXCSR alone. */
-const TO_MMX = { vectors: { vendor: "AMD enters MMX state before #XM" } };
+const TO_MMX = { vectors: { vendorFault: "FSW FTW" } };
 /** The manual has this one enter MMX state always, unlike CVTPI2PD [SDM 2A "CVTPI2PS"]. */
-const FROM_MMX = { vectors: { vendor: "AMD does not enter MMX state for a source in memory" } };
+const FROM_MMX = { vectors: {
+  ...TO_MMX.vectors,
+  vendor: "AMD does not enter MMX state for a source in memory",
+  vendorWhen: ({ rm }: { rm: string }) => rm === "mem",
+} };
 
 const TO_INTEGER: [name: string, truncate: boolean, opcode: string][] = [["cvtt", true, "2C"], ["cvt", false, "2D"]];
 

@@ -52,6 +52,9 @@ function storeMasked(cpu: Processor, insn: Decoded): void {
   used(x, source!);
 }
 
+/** AMD enters MMX state before it stores. */
+const MASKED = { vendorFault: "FSW FTW" };
+
 const both = (name: string, load: string, store: string, operands: string, run: Semantics, feature: "sse" | "sse2" = "sse2"): Instruction => {
   const [v, w] = operands.split(",");
   return instruction(name, [form(load, `${v},${w}`, { feature }), form(store, `${w},${v}`, { feature })], run, { unit: "sse" });
@@ -95,7 +98,7 @@ export const sseMove: Instruction[] = [
   sse("movntps", "NP 0F 2B /r", "Mps,Vps", move, "sse"),
   sse("movntpd", "66 0F 2B /r", "Mpd,Vpd", move),
   instruction("movnti", [form("NP 0F C3 /r", "My,Gy", { feature: "sse2" })], (x, dst, src) => x.write(dst, x.read(src))),
-  rare("maskmovq", [form("NP 0F F7 /r", "Pq,Nq", { feature: "sse" })], storeMasked, { unit: "mmx" }),
+  rare("maskmovq", [form("NP 0F F7 /r", "Pq,Nq", { feature: "sse" })], storeMasked, { unit: "mmx", vectors: MASKED }),
   rare("maskmovdqu", [form("66 0F F7 /r", "Vdq,Udq", { feature: "sse2" })], storeMasked, { unit: "sse" }),
 
   sse("movq2dq", "F3 0F D6 /r", "Vdq,Nq", movq2dq),

@@ -111,8 +111,8 @@ export const systemCalls: Instruction[] = [
   rare("sysenter", [form("0F 34", "", { feature: "sysenter" })], sysenter, { endsBlock: true, vectors }),
   rare("sysexit", [form("0F 35", "", { feature: "sysenter" })], sysexit, { endsBlock: true, vectors }),
   instruction("swapgs", [form("0F 01 F8", "", only64)], swapgs, { privileged: true, vectors }),
-  instruction("rdfsbase", [form("F3 0F AE /0", "Ry", fsgsbase)], readBase(FS), { vectors: { skip: "the base is the capturing program's own" } }),
-  instruction("rdgsbase", [form("F3 0F AE /1", "Ry", fsgsbase)], readBase(GS), { vectors: { skip: "the base is the capturing program's own" } }),
-  instruction("wrfsbase", [form("F3 0F AE /2", "Ry", fsgsbase)], writeBase(FS), { vectors: { skip: "the base is the capturing program's own" } }),
-  instruction("wrgsbase", [form("F3 0F AE /3", "Ry", fsgsbase)], writeBase(GS), { vectors: { skip: "the base is the capturing program's own" } }),
+  instruction("rdfsbase", [form("F3 0F AE /0", "Ry", fsgsbase)], readBase(FS)),
+  instruction("rdgsbase", [form("F3 0F AE /1", "Ry", fsgsbase)], readBase(GS)),
+  instruction("wrfsbase", [form("F3 0F AE /2", "Ry", fsgsbase)], writeBase(FS)),
+  instruction("wrgsbase", [form("F3 0F AE /3", "Ry", fsgsbase)], writeBase(GS)),
 ];
