@@ -4,7 +4,6 @@
  */
 import { bit, type IrqLine, record, type StateOf, u8 } from "@castaway/kit";
 import { bytewise } from "../bytewise.ts";
-import type { RegisterSpace } from "../device.ts";
 
 const ICW1 = { IC4: 1 << 0, SNGL: 1 << 1, START: 1 << 4 };
 const ICW4 = { AEOI: 1 << 1, SFNM: 1 << 4 };
@@ -60,8 +59,9 @@ export interface PicEnv {
   readonly cascade?: number;
 }
 
-export class Pic implements RegisterSpace {
-  readonly #ports = bytewise(
+export class Pic {
+  /** Its two ports. */
+  readonly ports = bytewise(
     (offset) => this.#read(offset),
     (offset, value) => this.#write(offset, value),
   );
@@ -125,12 +125,6 @@ export class Pic implements RegisterSpace {
     return this.#s.base | n;
   }
 
-  read(offset: number, bytes: number): number {
-    return this.#ports.read(offset, bytes);
-  }
-  write(offset: number, bytes: number, value: number): void {
-    this.#ports.write(offset, bytes, value);
-  }
   #read(offset: number): number {
     const s = this.#s;
     if (s.poll) {

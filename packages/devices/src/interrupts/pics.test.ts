@@ -7,8 +7,8 @@ twice("8259A pair", (test, hops) => {
     const w = new Wires();
     const r = new TestRig(picsState, () => new Pics({ intr: w.line("INTR") }), hops);
     const chip = (port: number) => (port < 0xa0 ? r.step().master : r.step().slave);
-    const out = (port: number, value: number) => chip(port).write(port & 1, 1, value);
-    const inp = (port: number) => chip(port).read(port & 1, 1);
+    const out = (port: number, value: number) => chip(port).ports.write(port & 1, 1, value);
+    const inp = (port: number) => chip(port).ports.read(port & 1, 1);
     const irq = (n: number, high: boolean) => r.step().line(n).set(high);
     const pulse = (n: number) => {
       irq(n, false);

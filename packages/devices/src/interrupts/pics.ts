@@ -24,9 +24,9 @@ const LEVEL_ALLOWED = [0xf8, 0xde];
 const CASCADE = 2;
 
 export class Pics implements Device<PicsState> {
-  /** Ports 20 and 21. */
+  /** `master.ports`: 20 and 21. */
   readonly master: Pic;
-  /** Ports A0 and A1. */
+  /** `slave.ports`: A0 and A1. */
   readonly slave: Pic;
   /** Ports 4D0 and 4D1: 1 for level-triggered. */
   readonly elcr: RegisterSpace;

@@ -10,9 +10,9 @@ twice("8254", (test, hops) => {
     const w = new Wires();
     const r = new TestRig(pitState, (clock) => new Pit({ clock, irq: w.line("IRQ0") }), hops);
     const out = (port: number, ...values: number[]) => {
-      for (const value of values) r.step().write(port - 0x40, 1, value);
+      for (const value of values) r.step().ports.write(port - 0x40, 1, value);
     };
-    const inp = (port: number) => r.step().read(port - 0x40, 1);
+    const inp = (port: number) => r.step().ports.read(port - 0x40, 1);
     const word = (port: number) => inp(port) | (inp(port) << 8);
     /** Lets so many ticks pass, up to the first nanosecond of a tick. */
     const ticks = (count: number) => {

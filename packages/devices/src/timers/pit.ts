@@ -2,7 +2,7 @@
  * The 8254 of a PC: three counters at 1.193182 MHz [8254]. Counter 0 makes IRQ 0, counter 1 once refreshed memory,
  * counter 2 has its gate and output at port 61.
  *
- *     const pit = new Pit({ clock, irq: irq0 });      // ports 40 to 43
+ *     const pit = new Pit({ clock, irq: irq0 });      // pit.ports: 40 to 43
  *     pit.setGate(true);
  *     if (pit.output) ..
  */
@@ -19,7 +19,7 @@ import {
   timerState,
 } from "@castaway/kit";
 import { bytewise } from "../bytewise.ts";
-import type { Device, RegisterSpace } from "../device.ts";
+import type { Device } from "../device.ts";
 import { Counter, counterState } from "./counter.ts";
 
 /** What all three counters count: a third of the colour subcarrier's 3.579545 MHz. */
@@ -40,8 +40,9 @@ export interface PitEnv {
   readonly irq: IrqLine;
 }
 
-export class Pit implements Device<PitState>, RegisterSpace {
-  readonly #ports = bytewise(
+export class Pit implements Device<PitState> {
+  /** Ports 40 to 43. */
+  readonly ports = bytewise(
     (offset) => this.#read(offset),
     (offset, value) => this.#write(offset, value),
   );
@@ -89,12 +90,6 @@ export class Pit implements Device<PitState>, RegisterSpace {
     return this.#counters[2].out(this.#tick);
   }
 
-  read(offset: number, bytes: number): number {
-    return this.#ports.read(offset, bytes);
-  }
-  write(offset: number, bytes: number, value: number): void {
-    this.#ports.write(offset, bytes, value);
-  }
   #read(offset: number): number {
     return offset < 3 ? this.#counters[offset].read(this.#tick) : 0xff;
   }
