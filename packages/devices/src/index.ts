@@ -34,6 +34,7 @@ export {
   type Range,
 } from "./pci/function.ts";
 export * from "./serial/uart16550.ts";
+export { AhciController, type AhciControllerOptions, type AhciControllerState } from "./storage/ahci/function.ts";
 export { type AhciEnv, AhciHba, type AhciState, ahciState } from "./storage/ahci/hba.ts";
 export type { MediumFailure } from "./storage/ata/cached-medium.ts";
 export type { CommandEvent } from "./storage/ata/command.ts";

@@ -16,8 +16,8 @@ export type AhciEnv = {
   readonly clock: Clock;
   /** The level: an interrupt is enabled and pending. */
   readonly irq: IrqLine;
-  /** An interrupt became pending: each time a message would be sent. [AHCI 1.3.1 10.7.2] */
-  readonly raised?: () => void;
+  /** Another interrupt came up while the line was asserted: who sends messages must send one more. [AHCI 1.3.1 10.7.2] */
+  readonly signal?: () => void;
   /** One port each; null: nothing is plugged in. */
   readonly drives: readonly (AtaDrive | null)[];
 };
@@ -31,8 +31,10 @@ const mostPorts = 6;
 
 export class AhciHba implements RegisterSpace, Device<AhciState> {
   readonly ports: readonly AhciPort[];
-  readonly regs = HBA.file({ GHC: (_, before) => this.#control(before), IS: () => this.#drive() });
+  readonly regs = HBA.file({ GHC: () => this.#control(), IS: () => this.#collect() });
   readonly #env: AhciEnv;
+  /** What the line was driven to. */
+  #asserted = false;
   /** False while ports are being made or reset together. */
   #settled = false;
 
@@ -43,11 +45,11 @@ export class AhciHba implements RegisterSpace, Device<AhciState> {
     this.#env = env;
     this.ports = env.drives.map((drive, index) => {
       const { dma, clock } = env;
-      return new AhciPort(`ahci.port${index}`, { dma, clock, drive, changed: () => this.#drive() });
+      return new AhciPort(`ahci.port${index}`, { dma, clock, drive, changed: () => this.#collect() });
     });
     this.#configure();
     this.#settled = true;
-    this.#drive();
+    this.#collect();
   }
 
   read(offset: number, bytes: number): number {
@@ -70,7 +72,7 @@ export class AhciHba implements RegisterSpace, Device<AhciState> {
     this.#configure();
     for (const port of this.ports) port.reset();
     this.#settled = true;
-    this.#drive();
+    this.#collect();
   }
 
   save(): AhciState {
@@ -80,7 +82,7 @@ export class AhciHba implements RegisterSpace, Device<AhciState> {
   restore(state: AhciState): void {
     this.regs.restore(state.regs);
     for (const [index, port] of this.ports.entries()) port.restore(state.ports[index]);
-    this.#env.irq.set(this.#pending);
+    this.#drive();
   }
 
   /** What depends on how many ports there are. */
@@ -92,7 +94,7 @@ export class AhciHba implements RegisterSpace, Device<AhciState> {
   }
 
   /** GHC: reset, and the interrupt enable. [AHCI 1.3.1 3.1.2, 10.4.3] */
-  #control(before: number): void {
+  #control(): void {
     const { regs } = this;
     if ((regs.GHC & GHC.HR) !== 0) {
       this.#settled = false;
@@ -101,9 +103,7 @@ export class AhciHba implements RegisterSpace, Device<AhciState> {
       for (const port of this.ports) port.resetByHost();
       this.#settled = true;
     }
-    const enabled = (regs.GHC & ~before & GHC.IE) !== 0;
-    if (enabled && regs.IS !== 0) this.#env.raised?.();
-    this.#drive();
+    this.#collect();
   }
 
   get #pending(): boolean {
@@ -111,14 +111,20 @@ export class AhciHba implements RegisterSpace, Device<AhciState> {
   }
 
   /** A port's bit in IS stays until it is written; while the port still asks, it comes back. [AHCI 1.3.1 3.1.3] */
-  #drive(): void {
+  #collect(): void {
     if (!this.#settled) return;
     const { regs } = this;
     const before = regs.IS;
     for (const [index, port] of this.ports.entries()) {
       if ((port.regs.IS & port.regs.IE) !== 0) regs.IS |= 1 << index;
     }
-    this.#env.irq.set(this.#pending);
-    if (this.#pending && (regs.IS & ~before) !== 0) this.#env.raised?.();
+    const more = this.#asserted && this.#pending && (regs.IS & ~before) !== 0;
+    this.#drive();
+    if (more) this.#env.signal?.();
+  }
+
+  #drive(): void {
+    this.#asserted = this.#pending;
+    this.#env.irq.set(this.#asserted);
   }
 }

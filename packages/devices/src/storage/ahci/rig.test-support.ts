@@ -54,6 +54,7 @@ export class Rig {
   drive!: AtaDrive;
   hba!: AhciHba;
   high = false;
+  /** How many messages would have been sent. */
   raised = 0;
   readonly #options: RigOptions;
 
@@ -75,8 +76,13 @@ export class Rig {
     this.hba = new AhciHba({
       clock,
       dma: this.dma,
-      irq: { set: (high) => (this.high = high) },
-      raised: () => this.raised++,
+      irq: {
+        set: (high) => {
+          if (high && !this.high) this.raised++;
+          this.high = high;
+        },
+      },
+      signal: () => this.raised++,
       drives: [drive],
     });
   }

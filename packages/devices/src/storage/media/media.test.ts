@@ -1,0 +1,181 @@
+import { gzipSync } from "node:zlib";
+import { ConfigError, Random, StateError } from "@castaway/kit";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { inflateImage } from "./gzip.ts";
+import { ImageDisk, ZeroDisk } from "./image.ts";
+import { blankDisk, OverlayDisk } from "./overlay.ts";
+import { type ByteStore, StoreDisk, type StoreFailure } from "./store.ts";
+
+const isConfigError = (pattern: RegExp) => (error: unknown) =>
+  error instanceof ConfigError && pattern.test((error as ConfigError).message);
+
+test("an image that ends within a sector is filled up with zeros, and never written", () => {
+  const disk = new ImageDisk(Uint8Array.from({ length: 700 }, () => 7));
+  assert.is(disk.sectors, 2);
+  const into = new Uint8Array(1024).fill(1);
+  assert.is(disk.read(0, into), true);
+  assert.equal([into[699], into[700], into[1023]], [7, 0, 0]);
+  assert.is(disk.write(), false);
+  assert.throws(() => new ImageDisk(new Uint8Array(0)), isConfigError(/at least one sector/));
+});
+
+test("sizes: whole sectors, or a clear word", () => {
+  assert.is(blankDisk("8GiB").sectors, 0x100_0000);
+  assert.is(blankDisk("1MiB", { sectorSize: 4096 }).sectors, 256);
+  assert.throws(() => blankDisk(1000), isConfigError(/multiple of 512/));
+  assert.throws(() => blankDisk("lots"), isConfigError(/disk size/));
+  assert.throws(() => new ZeroDisk(4096, { sectorSize: 1024 }), isConfigError(/512 or 4096/));
+});
+
+for (const discards of [false, true]) {
+  test(`an overlay behaves like a plain copy of its base${discards ? ", with discards" : ""}`, () => {
+    const random = new Random(discards ? 1 : 2);
+    const sectors = 1000;
+    const image = random.fill(new Uint8Array(sectors * 512));
+    const plain = image.slice();
+    let disk = new OverlayDisk(new ImageDisk(image));
+    for (let i = 0; i < 600; i++) {
+      const count = 1 + random.below(random.chance(0.1) ? 300 : 9);
+      const lba = random.below(sectors - count);
+      const what = random.below(discards ? 3 : 2);
+      if (what === 0) {
+        const into = new Uint8Array(count * 512);
+        disk.read(lba, into);
+        assert.equal(into, plain.slice(lba * 512, (lba + count) * 512));
+      } else if (what === 1) {
+        const from = random.fill(new Uint8Array(count * 512));
+        disk.write(lba, from);
+        plain.set(from, lba * 512);
+      } else {
+        disk.discard(lba, count);
+        plain.fill(0, lba * 512, (lba + count) * 512);
+      }
+      if (i % 100 === 50) {
+        const state = disk.save();
+        disk = new OverlayDisk(new ImageDisk(image));
+        disk.restore(state);
+      }
+    }
+    const whole = new Uint8Array(plain.length);
+    disk.read(0, whole);
+    assert.equal(whole, plain);
+    const replayed = image.slice();
+    for (const { lba, bytes } of disk.changes()) replayed.set(bytes, lba * 512);
+    assert.equal(replayed, plain);
+    disk.clear();
+    disk.read(0, whole);
+    assert.equal(whole, image);
+  });
+}
+
+test("changes are exactly the sectors that were written", () => {
+  const disk = blankDisk("1MiB");
+  disk.write(126, new Uint8Array(4 * 512).fill(1));
+  disk.write(500, new Uint8Array(512));
+  assert.equal(
+    [...disk.changes()].map(({ lba, bytes }) => [lba, bytes.length / 512]),
+    [
+      [126, 2],
+      [128, 2],
+      [500, 1],
+    ],
+  );
+});
+
+test("discarding a huge blank disk costs nothing, and a state of another disk is refused", () => {
+  const disk = blankDisk("1TiB");
+  disk.write(5, new Uint8Array(512).fill(1));
+  disk.discard(0, 65_535);
+  assert.is(disk.save().pieces.length, 1); // the last, incomplete piece
+  const into = new Uint8Array(512).fill(1);
+  disk.read(5, into);
+  assert.equal(into, new Uint8Array(512));
+  assert.throws(
+    () => blankDisk("1MiB").restore(disk.save()),
+    (error: unknown) => error instanceof StateError,
+  );
+});
+
+function store(size: number, readOnly = false): ByteStore & { bytes: Uint8Array; broken: boolean } {
+  const bytes = new Uint8Array(size);
+  const made = {
+    bytes,
+    size,
+    readOnly,
+    broken: false,
+    check() {
+      if (made.broken) throw new Error("no space left");
+    },
+    read: (position: number, into: Uint8Array) => {
+      made.check();
+      into.set(bytes.subarray(position, position + into.length));
+    },
+    write: (position: number, from: Uint8Array) => {
+      made.check();
+      bytes.set(from, position);
+    },
+    flush: () => made.check(),
+  };
+  return made;
+}
+
+test("a store's errors are the drive's, and the user is told", () => {
+  const bytes = store(2048);
+  const disk = new StoreDisk(bytes);
+  const failures: StoreFailure[] = [];
+  disk.failures.on((failure) => failures.push(failure));
+  assert.is(disk.write(1, new Uint8Array(512).fill(3)), true);
+  assert.is(bytes.bytes[512], 3);
+  bytes.broken = true;
+  assert.is(disk.write(1, new Uint8Array(512)), false);
+  assert.is(disk.read(0, new Uint8Array(512)), false);
+  assert.is(disk.flush(), false);
+  assert.equal(
+    failures.map(({ operation, lba, error }) => [operation, lba, (error as Error).message]),
+    [
+      ["write", 1, "no space left"],
+      ["read", 0, "no space left"],
+      ["flush", 0, "no space left"],
+    ],
+  );
+});
+
+test("a store that ends within a sector can be read, not written", () => {
+  assert.throws(() => new StoreDisk(store(700)), isConfigError(/multiple of 512/));
+  const disk = new StoreDisk(store(700, true));
+  assert.is(disk.sectors, 2);
+  const into = new Uint8Array(512).fill(1);
+  assert.is(disk.read(1, into), true);
+  assert.equal(into, new Uint8Array(512));
+  assert.is(disk.write(0, into), false);
+  assert.is(disk.flush(), true);
+});
+
+test("gzip images: whole, cut short, damaged, too large, and none at all", async () => {
+  const image = new Random(3).fill(new Uint8Array(300_000));
+  const packed = new Uint8Array(gzipSync(image));
+  assert.equal(await inflateImage(packed), image);
+  assert.is(await inflateImage(image.fill(1)), image);
+  const fails = async (bytes: Uint8Array, pattern: RegExp, atMost?: number) => {
+    try {
+      await inflateImage(bytes, { name: "disk.img.gz", atMost });
+    } catch (error) {
+      return assert.ok(isConfigError(pattern)(error), String(error));
+    }
+    assert.unreachable();
+  };
+  await fails(packed.subarray(0, packed.length - 9), /disk\.img\.gz: "a gzip file that is cut short"/);
+  await fails(packed.subarray(0, 1000), /cut short/);
+  await fails(packed.subarray(0, 5), /cut short/);
+  const damaged = packed.slice();
+  damaged[1000] ^= 0x55;
+  damaged[3] = 0xff;
+  await fails(damaged, /damaged/);
+  const wrongSum = packed.slice();
+  wrongSum[packed.length - 6] ^= 1;
+  await fails(wrongSum, /damaged|cut short/);
+  await fails(packed, /up to 1KiB unpacked/, 1024);
+});
+
+test.run();
