@@ -5,7 +5,14 @@
  *
  * A count is loaded by the clock pulse after it was written or triggered: at tick t + 1, if it happened in tick t.
  */
-import { flag, natural, nullable, record, type StateOf, u8, u16 } from "@castaway/kit";
+import { flag, natural, nullable, record, type Shape, StateError, type StateOf, u8, u16 } from "@castaway/kit";
+
+/** A tick: an integer that may lie before the machine was built. */
+const tickShape: Shape<number> = {
+  check(value, path) {
+    if (!Number.isSafeInteger(value)) throw new StateError(path, `${String(value)} is no tick`);
+  },
+};
 
 export const counterState = record({
   mode: u8,
@@ -16,8 +23,8 @@ export const counterState = record({
   written: natural,
   /** What is being counted down from; 0: nothing. Its CE has been loaded with it. */
   count: natural,
-  /** The tick at which `count` was or will be loaded. */
-  start: natural,
+  /** The tick at which `count` was or will be loaded; or would have been, if it took over in the middle of a square wave. */
+  start: tickShape,
   /** Modes 2 and 3: when `written` takes over from `count`. */
   takesOver: nullable(natural),
   /** Ticks since `start` while the gate stops counting. */
