@@ -104,6 +104,8 @@ export class Cpu {
   #stop = false;
   /** Whose turn it is in the round. */
   #turn = 0;
+  /** Every processor had its turn and none runs, and no timer will wake one. */
+  #asleep = false;
 
   /** @throws {ConfigError} if an option is out of its range; the message says what is allowed. */
   constructor(options: CpuOptions = {}) {
@@ -209,7 +211,7 @@ export class Cpu {
       end = this.now + (limits.nanoseconds ?? Number.POSITIVE_INFINITY),
       wanted = limits.instructions ?? Number.POSITIVE_INFINITY;
     const stop = (reason: StopReason, detail = ""): Stop => ({ reason, detail, instructions: this.retired - start });
-    this.#stop = false;
+    this.#stop = this.#asleep = false;
     for (;;) {
       if (this.#stop) return stop("stopped");
       if (this.retired - start >= wanted || this.now >= end) return stop("limit");
@@ -217,7 +219,7 @@ export class Cpu {
       const problem = this.processors.find((cpu) => cpu.stopped !== null);
       if (problem) return stop("unimplemented", problem.stopped!);
       if (this.processors.some((cpu) => this.state("activity", cpu.id) === 2)) return stop("shutdown");
-      if (this.#idle() && this.clock.nextDue === Number.POSITIVE_INFINITY) return stop("idle");
+      if (this.#asleep) return stop("idle");
     }
   }
   /** Ends `run` at the next slice; for device callbacks. */
@@ -252,6 +254,7 @@ export class Cpu {
       if (!this.#turnIsOver(cpu)) return;
     }
     this.#turn = 0;
+    this.#asleep = this.#idle() && this.clock.nextDue === Number.POSITIVE_INFINITY;
     if (this.#idle()) {
       const next = Math.min(end, this.clock.nextDue); // time jumps to the next timer
       if (next !== Number.POSITIVE_INFINITY) this.clock.advanceTo(Math.max(begin, next));

@@ -89,7 +89,11 @@ export class MemoryMap {
   }
   /** The last range that covers an address answers; between ranges of a page there is nothing. */
   #handler(page: number): MmioHandler {
-    const find = (address: number) => this.#ranges.get(page)?.filter((r) => address >= r.base && address < r.base + r.size).at(-1);
+    const find = (address: number) =>
+      this.#ranges
+        .get(page)
+        ?.filter((r) => address >= r.base && address < r.base + r.size)
+        .at(-1);
     return {
       read: (address, bytes) => {
         const range = find(address);

@@ -32,7 +32,8 @@ export class PortSpace {
 
   read(port: number, bytes: number): number {
     const place = this.#places[port];
-    if (place !== undefined && port - place.base + bytes <= place.size) return place.space.read(port - place.base, bytes);
+    if (place !== undefined && port - place.base + bytes <= place.size)
+      return place.space.read(port - place.base, bytes);
     if (bytes === 1) return 0xff;
     let value = 0;
     for (let i = bytes - 1; i >= 0; i--) value = value * 256 + this.read((port + i) & 0xffff, 1);
@@ -40,7 +41,8 @@ export class PortSpace {
   }
   write(port: number, bytes: number, value: number): void {
     const place = this.#places[port];
-    if (place !== undefined && port - place.base + bytes <= place.size) place.space.write(port - place.base, bytes, value);
+    if (place !== undefined && port - place.base + bytes <= place.size)
+      place.space.write(port - place.base, bytes, value);
     else if (bytes > 1) for (let i = 0; i < bytes; i++) this.write((port + i) & 0xffff, 1, (value >>> (8 * i)) & 0xff);
   }
 }

@@ -1,0 +1,314 @@
+/**
+ * The board: an i440FX and PIIX3 PC with AHCI and a standard VGA. This is the table of what is where; the chips are in
+ * packages/devices, and none of them knows its address or its line.
+ */
+import { Cpu, type CpuOptions } from "@castaway/cpu";
+import {
+  AcpiRegisters,
+  AhciHba,
+  Apm,
+  AtaDrive,
+  acpiFiles,
+  boardItems,
+  bootFailWait,
+  bootOrder,
+  DmaControllers,
+  debugPort,
+  displayFunction,
+  e820,
+  FwCfg,
+  fanOut,
+  HostBridge,
+  I8042,
+  IoApic,
+  IsaBridge,
+  Keyboard,
+  type MemorySpace,
+  msiCapability,
+  nvram,
+  type PamSegment,
+  PciBus,
+  PciFunction,
+  type PciMapper,
+  Pics,
+  Pit,
+  Port61,
+  Port92,
+  PowerManagement,
+  type RegisterSpace,
+  ResetControl,
+  Rtc,
+  StdVga,
+  Uart16550,
+  WiredOr,
+} from "@castaway/devices";
+import { type BlockDevice, Clock, type Dma, type IrqLine, Probe } from "@castaway/kit";
+import { MemoryMap } from "./memory-map.ts";
+import { PortSpace } from "./ports.ts";
+
+const PAGE = 4096;
+const VIDEO_MEMORY = 16 << 20;
+
+export interface Firmware {
+  /** The system BIOS, 128 or 256 KiB. */
+  readonly bios: Uint8Array;
+  /** The video BIOS for the standard VGA; without it the machine has no display. */
+  readonly videoBios?: Uint8Array;
+}
+export interface BoardOptions extends CpuOptions {
+  readonly firmware: Firmware;
+  /** At most six; each is a port of the AHCI controller. */
+  readonly disks: readonly BlockDevice[];
+  /** What the real-time clock shows at the start: seconds since 1970. */
+  readonly startDate: number;
+  /** MSI capability of the AHCI controller. */
+  readonly msi: boolean;
+  /** The firmware's screen also goes to the first serial port. */
+  readonly serialConsole: boolean;
+}
+/** What the board tells the machine that owns it. */
+export interface BoardEvents {
+  reset(): void;
+  powerOff(): void;
+}
+
+export class Board {
+  readonly clock = new Clock();
+  readonly ports = new PortSpace();
+  readonly cpu: Cpu;
+  readonly memoryMap: MemoryMap;
+  readonly pics: Pics;
+  readonly ioApic: IoApic;
+  readonly pit: Pit;
+  readonly rtc: Rtc;
+  readonly acpi: AcpiRegisters;
+  readonly com1: Uart16550;
+  readonly keyboard: Keyboard;
+  readonly i8042: I8042;
+  readonly vga: StdVga | null;
+  readonly drives: readonly AtaDrive[];
+  readonly ahci: AhciHba | null;
+  readonly pci: PciBus;
+  readonly hostBridge: HostBridge;
+  readonly isaBridge: IsaBridge;
+  /** Bytes at the debug ports 402 (firmware) and E9, and what COM1 sends. */
+  readonly firmwareLog = new Probe<number>("firmware log");
+  readonly debugLog = new Probe<number>("debug port");
+  readonly serialOutput = new Probe<number>("COM1");
+  readonly #options: BoardOptions;
+  /** Interrupt requests 0 to 15, wired-or. */
+  readonly #irqs: readonly WiredOr[];
+  readonly #resettable: { reset(): void }[] = [];
+  readonly #bios: { readonly host: number; readonly bytes: number };
+
+  constructor(options: BoardOptions, events: BoardEvents) {
+    this.#options = options;
+    const { clock, ports } = this;
+    const { bios, videoBios } = options.firmware;
+    const video = videoBios === undefined ? 0 : VIDEO_MEMORY;
+    this.cpu = new Cpu({
+      ...options,
+      clock,
+      extraBytes: bios.length + video + PAGE,
+      acknowledge: () => this.pics.acknowledge(),
+      ports: {
+        read: (port, bytes) => ports.read(port, bytes),
+        write: (port, bytes, value) => ports.write(port, bytes, value),
+      },
+    });
+    const { physical, apicBus } = this.cpu;
+    this.memoryMap = new MemoryMap(physical, () => this.cpu.physicalMapChanged());
+    this.#bios = { host: physical.allocate(bios.length), bytes: bios.length };
+    physical.u8.set(bios, this.#bios.host);
+
+    // Interrupts.
+    this.pics = this.#keep(new Pics({ intr: { set: (high) => this.cpu.processors[0]!.apic!.setLine(0, high) } }));
+    this.ioApic = this.#keep(new IoApic({ deliver: (message) => apicBus.deliver(message) }));
+    apicBus.onEoi((vector) => this.ioApic.endOfInterrupt(vector));
+    this.#irqs = Array.from({ length: 16 }, (_, n) => new WiredOr(this.#wire(n)));
+
+    // PCI.
+    this.hostBridge = this.#keep(new HostBridge({ pam: (segment) => this.#shadow(segment) }));
+    this.isaBridge = this.#keep(new IsaBridge({ irq: (n) => this.irq(n) }));
+    const reset = () => events.reset();
+    const resetControl = this.#keep(new ResetControl(reset));
+    this.pci = this.#keep(new PciBus({ pirq: this.isaBridge.pirq, resetControl: resetControl.ports }));
+    this.pci.add(0, 0, this.hostBridge.pci);
+    this.pci.add(1, 0, this.isaBridge.pci);
+
+    // Chipset and legacy devices: port, size, chip.
+    this.acpi = this.#keep(
+      new AcpiRegisters({ clock, sci: this.irq(9), sleep: (type) => type === 0 && events.powerOff() }),
+    );
+    const power = this.#keep(new PowerManagement({ mapper: this.#mapper, acpi: this.acpi.ports }));
+    this.pci.add(1, 3, power.pci);
+    this.pit = this.#keep(new Pit({ clock, irq: this.irq(0) }));
+    this.rtc = this.#keep(
+      new Rtc(
+        { clock, irq: this.irq(8) },
+        { start: options.startDate, nvram: nvram({ ram: physical.ramBytes, cpus: options.cpus ?? 1 }) },
+      ),
+    );
+    const dma = this.#keep(new DmaControllers());
+    const port61 = this.#keep(new Port61({ clock, pit: this.pit }));
+    const port92 = this.#keep(new Port92({ a20: () => {}, reset }));
+    const apm = this.#keep(new Apm({ acpi: (on) => this.acpi.enable(on) }));
+    this.keyboard = this.#keep(new Keyboard({ clock }));
+    this.i8042 = this.#keep(
+      new I8042({
+        clock,
+        keyboardIrq: this.irq(1),
+        mouseIrq: this.irq(12),
+        keyboard: this.keyboard,
+        a20: () => {},
+        resetCpu: reset,
+      }),
+    );
+    this.com1 = this.#keep(
+      new Uart16550({
+        clock,
+        irq: this.irq(4),
+        send: (byte) => this.serialOutput.active && this.serialOutput.emit(byte),
+      }),
+    );
+    const fwCfg = this.#keep(
+      new FwCfg({
+        items: boardItems({ cpus: options.cpus ?? 1, serialConsole: options.serialConsole }),
+        files: this.#files(),
+      }),
+    );
+    const table: [port: number, size: number, chip: RegisterSpace][] = [
+      [0x00, 16, dma.first],
+      [0x20, 2, this.pics.master.ports],
+      [0x40, 4, this.pit.ports],
+      [0x60, 1, this.i8042.data],
+      [0x61, 1, port61.ports],
+      [0x64, 1, this.i8042.command],
+      [0x70, 2, this.rtc.ports],
+      [0x80, 16, dma.pages],
+      [0x92, 1, port92.ports],
+      [0xa0, 2, this.pics.slave.ports],
+      [0xb2, 2, apm.ports],
+      [0xc0, 32, dma.second],
+      [0xe9, 1, debugPort(this.debugLog)],
+      [0x3f8, 8, this.com1],
+      [0x402, 1, debugPort(this.firmwareLog)],
+      [0x4d0, 2, this.pics.elcr],
+      [0x510, 2, fwCfg],
+      [0xafe0, 4, this.acpi.gpe],
+      [0xcf8, 8, this.pci.ports],
+    ];
+    for (const [port, size, chip] of table) ports.map(port, size, chip);
+    this.memoryMap.map(0xfec00000, PAGE, this.ioApic);
+
+    // Display and storage.
+    this.vga = videoBios === undefined ? null : this.#display(physical.allocate(VIDEO_MEMORY), videoBios);
+    this.drives = options.disks.map((medium) => this.#keep(new AtaDrive({ clock, medium })));
+    this.ahci = this.drives.length === 0 ? null : this.#storage();
+    this.#mapBios();
+  }
+
+  /** One more driver of an interrupt request. */
+  irq(n: number): IrqLine {
+    return this.#irqs[n]!.input();
+  }
+  /** A request goes to the 8259s and to the I/O APIC, where the timer is input 2. */
+  #wire(n: number): IrqLine {
+    if (n === 2) return { set: () => {} };
+    return fanOut(this.pics.line(n), this.ioApic.line(n === 0 ? 2 : n));
+  }
+  #keep<D extends { reset(): void }>(device: D): D {
+    this.#resettable.push(device);
+    return device;
+  }
+  readonly #mapper: PciMapper = {
+    map: (kind, base, size, space) => {
+      if (kind === "io") this.ports.map(base, size, space);
+      else this.memoryMap.map(base, size, space, this.#hostOf(space), (space as Partial<MemorySpace>).writable ?? true);
+    },
+    unmap: (kind, base, size, space) => {
+      if (kind === "io") this.ports.unmap(base, size, space);
+      else this.memoryMap.unmap(base, size, space);
+    },
+  };
+  /** Where plain memory of a device is in the machine's own memory, if it is there. */
+  #hostOf(space: RegisterSpace): number {
+    const { memory } = space as Partial<MemorySpace>;
+    return memory !== undefined && memory.buffer === this.cpu.physical.wasm.buffer ? memory.byteOffset : 0;
+  }
+  readonly #dma: Dma = {
+    read: (address, into) => this.cpu.physical.dmaRead(address, into),
+    write: (address, from) => this.cpu.physical.dmaWrite(address, from),
+  };
+  #message(address: number, data: number): void {
+    if (address >= 0xfee00000 && address <= 0xfeefffff) this.cpu.apicBus.messageSignalled(address, data);
+  }
+
+  #display(host: number, videoBios: Uint8Array): StdVga {
+    const { physical } = this.cpu;
+    const vga = this.#keep(new StdVga({ clock: this.clock, memory: physical.u8.subarray(host, host + VIDEO_MEMORY) }));
+    const pci = this.#keep(displayFunction(vga, { mapper: this.#mapper }, videoBios));
+    this.pci.add(2, 0, pci);
+    this.ports.map(0x1ce, 3, vga.dispiPorts);
+    this.ports.map(0x3b0, 0x30, vga.ports);
+    this.memoryMap.map(0xa0000, 0x20000, vga.window);
+    return vga;
+  }
+  #storage(): AhciHba {
+    const pci = new PciFunction(
+      {
+        vendor: 0x8086,
+        device: 0x2922,
+        revision: 2,
+        classCode: 0x010601,
+        interruptPin: 1,
+        bars: { 5: { kind: "memory", size: PAGE } },
+        capabilities: this.#options.msi ? [msiCapability(0x80)] : [],
+      },
+      {
+        mapper: this.#mapper,
+        intx: this.pci.intx(4, 1),
+        dma: this.#dma,
+        message: (address, data) => this.#message(address, data),
+      },
+    );
+    const ahci = this.#keep(new AhciHba({ clock: this.clock, dma: pci.dma, irq: pci.irq, drives: this.drives }));
+    this.#keep(pci);
+    pci.attach(5, ahci);
+    this.pci.add(4, 0, pci);
+    return ahci;
+  }
+
+  #files(): Record<string, Uint8Array> {
+    return {
+      "etc/e820": e820(this.cpu.physical.ramBytes),
+      ...acpiFiles({ cpus: this.#options.cpus ?? 1 }),
+      "etc/boot-fail-wait": bootFailWait(undefined),
+      bootorder: bootOrder(["/pci@i0cf8/*@4/drive@0/disk@0", "HALT"]),
+    };
+  }
+
+  /** The BIOS ends at 4 GiB. */
+  #mapBios(): void {
+    const { host, bytes } = this.#bios;
+    const first = 2 ** 20 - bytes / PAGE;
+    for (let page = 0; page < bytes / PAGE; page++) this.memoryMap.setGround(first + page, host + page * PAGE, 0);
+    this.memoryMap.settle();
+  }
+  /** C0000 to FFFFF: RAM, or the bus, where the last 128 KiB of the BIOS answer from E0000 on. */
+  #shadow({ base, size, readable, writable }: PamSegment): void {
+    const { host, bytes } = this.#bios;
+    const ram = this.cpu.physical.ram.byteOffset;
+    for (let at = base; at < base + size; at += PAGE) {
+      const rom = at >= 0xe0000 ? host + bytes - 0x100000 + at : 0;
+      this.memoryMap.setGround(at / PAGE, readable ? ram + at : rom, writable ? ram + at : 0);
+    }
+    this.memoryMap.settle();
+  }
+
+  /** RESET# to every chip and processor; memory, media and time stay. */
+  reset(): void {
+    for (const device of this.#resettable) device.reset();
+    this.cpu.reset();
+  }
+}
