@@ -6,9 +6,9 @@
  *     uart.receive(new TextEncoder().encode("root\n"));     // arrives as the guest makes room for it
  */
 import {
-  bytes,
   type Clock,
   ConfigError,
+  flag,
   type IrqLine,
   list,
   type Nanoseconds,
@@ -23,6 +23,7 @@ import {
 } from "@castaway/kit";
 import { bytewise } from "../bytewise.ts";
 import type { Device, RegisterSpace } from "../device.ts";
+import { DEPTH, Receiver, receiverState } from "./receiver.ts";
 import {
   BI,
   BREAK,
@@ -73,11 +74,6 @@ import {
   TRIGGERS,
 } from "./uart-registers.ts";
 
-/** The depth of each FIFO ([NS] 8.5). */
-const DEPTH = 16;
-/** The most characters that wait on the wire for room in the chip. */
-const LONGEST_QUEUE = 64 * 1024;
-
 /** All that a UART may touch. */
 export type UartEnv = {
   readonly clock: Clock;
@@ -113,23 +109,14 @@ export const uartState = record({
   DL: u16,
   /** The modem's lines, as in MSR, even while loop-back hides them. */
   lines: u8,
-  /** OE, PE, FE and BI as LSR will show them until it is read. */
-  errors: u8,
-  /** 1: the transmitter has asked for an interrupt, which nothing has taken back. */
-  empty: u8,
-  /** 1: characters have been waiting for too long. */
-  timeout: u8,
-  /** Characters, the oldest first; errors as in LSR in bits 15:8. */
-  received: list(u16),
+  /** The transmitter has asked for an interrupt, which nothing has taken back. */
+  empty: flag,
   /** Characters that have not begun to leave. */
   transmit: list(u8),
   /** The character that is leaving. */
   shifting: nullable(u8),
-  /** On the wire, waiting for room. */
-  waiting: bytes(),
   sent: timerState,
-  arrives: timerState,
-  stale: timerState,
+  receiver: receiverState,
 });
 export type UartState = StateOf<typeof uartState>;
 
@@ -142,8 +129,7 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
     (offset, value) => this.#write(offset & 7, value),
   );
   readonly #sent: Timer;
-  readonly #arrives: Timer;
-  readonly #stale: Timer;
+  readonly #receiver: Receiver;
 
   #IER = 0;
   #FCR = 0;
@@ -155,13 +141,9 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
   /** Follows from the rest, and is kept because guests read it more often than anything else. */
   #LSR = 0;
   #lines = CTS | DSR | DCD;
-  #errors = 0;
   #empty = false;
-  #timeout = false;
-  #received: number[] = [];
   #transmit: number[] = [];
   #shifting: number | null = null;
-  #waiting = new Uint8Array(0);
 
   constructor(env: UartEnv, { timing = "immediate", gated = true }: UartOptions = {}) {
     if (timing !== "baud" && timing !== "immediate") throw new ConfigError("timing", timing, '"baud" or "immediate"');
@@ -169,14 +151,20 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
     this.#immediate = timing === "immediate";
     this.#gated = gated;
     this.#sent = env.clock.timer("uart.sent", () => this.#finish());
-    this.#arrives = env.clock.timer("uart.arrives", () => this.#arrive());
-    this.#stale = env.clock.timer("uart.stale", () => this.#expire());
+    this.#receiver = new Receiver({
+      clock: env.clock,
+      immediate: this.#immediate,
+      fifos: () => (this.#FCR & FIFOS) !== 0,
+      connected: () => !(this.#MCR & LOOP),
+      characterTime: () => this.#characterTime(),
+      changed: () => this.#update(),
+    });
     this.reset();
   }
 
   /** What the other side of the wire typed and the chip has had no room for yet, in characters. */
   get pending(): number {
-    return this.#waiting.length;
+    return this.#receiver.pending;
   }
 
   /**
@@ -184,19 +172,13 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
    * @returns how many were taken; the rest exceeds what the wire holds (64 Ki characters)
    */
   receive(characters: Uint8Array): number {
-    const count = Math.min(characters.length, LONGEST_QUEUE - this.#waiting.length);
-    const longer = new Uint8Array(this.#waiting.length + count);
-    longer.set(this.#waiting);
-    longer.set(characters.subarray(0, count), this.#waiting.length);
-    this.#waiting = longer;
-    this.#await();
-    return count;
+    return this.#receiver.queue(characters);
   }
 
   /** One character from a rude wire: it arrives now, and is lost where there is no room. */
   receiveNow(byte: number, { parity, framing, break: broken }: CharacterErrors = {}): void {
     if (this.#MCR & LOOP) return; // the receiver is disconnected ([NS] 8.6)
-    this.#take((byte & 0xff) | (((parity ? PE : 0) | (framing ? FE : 0) | (broken ? BI : 0)) << 8));
+    this.#receiver.take((byte & 0xff) | (((parity ? PE : 0) | (framing ? FE : 0) | (broken ? BI : 0)) << 8));
     this.#update();
   }
 
@@ -209,7 +191,7 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
 
   read(offset: number, bytes: number): number {
     // LSR without errors: half of all accesses of a console, and nothing changes
-    if ((offset & 7) === LSR && bytes === 1 && this.#errors === 0) return this.#LSR;
+    if ((offset & 7) === LSR && bytes === 1 && this.#receiver.errors === 0) return this.#LSR;
     return this.#space.read(offset, bytes);
   }
 
@@ -223,16 +205,12 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
     this.#IER = this.#FCR = this.#LCR = this.#MCR = this.#SCR = 0;
     this.#DL = 12;
     this.#MSR = this.#lines;
-    this.#errors = 0;
-    this.#empty = this.#timeout = false;
-    this.#received = [];
+    this.#empty = false;
     this.#transmit = [];
     this.#shifting = null;
     this.#sent.disarm();
-    this.#stale.disarm();
-    this.#arrives.disarm();
+    this.#receiver.reset();
     if (broken) this.#env.sendBreak?.(false);
-    this.#await();
     this.#update();
   }
 
@@ -246,16 +224,11 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
       SCR: this.#SCR,
       DL: this.#DL,
       lines: this.#lines,
-      errors: this.#errors,
-      empty: Number(this.#empty),
-      timeout: Number(this.#timeout),
-      received: [...this.#received],
+      empty: this.#empty,
       transmit: [...this.#transmit],
       shifting: this.#shifting,
-      waiting: this.#waiting.slice(),
       sent: this.#sent.save(),
-      arrives: this.#arrives.save(),
-      stale: this.#stale.save(),
+      receiver: this.#receiver.save(),
     };
   }
 
@@ -268,16 +241,11 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
     this.#SCR = state.SCR;
     this.#DL = state.DL;
     this.#lines = state.lines & INPUTS;
-    this.#errors = state.errors;
-    this.#empty = state.empty !== 0;
-    this.#timeout = state.timeout !== 0;
-    this.#received = state.received.slice(0, DEPTH);
+    this.#empty = state.empty;
     this.#transmit = state.transmit.slice(0, DEPTH);
     this.#shifting = state.shifting;
-    this.#waiting = state.waiting.slice(0, LONGEST_QUEUE);
     this.#sent.restore(state.sent);
-    this.#arrives.restore(state.arrives);
-    this.#stale.restore(state.stale);
+    this.#receiver.restore(state.receiver);
     this.#update();
   }
 
@@ -322,7 +290,7 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
       case MCR:
         this.#MCR = value & 0x1f;
         this.#sense();
-        this.#await();
+        this.#receiver.await();
         break;
       case SCR:
         this.#SCR = value;
@@ -333,22 +301,16 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
     this.#update();
   }
 
-  /** The oldest character; reading it ends a timeout, and makes the next one's errors visible ([NS] 8.5). */
   #readData(): number {
-    const oldest = this.#received.shift() ?? 0;
-    this.#timeout = false;
-    this.#reveal();
-    this.#watch();
-    this.#await();
+    const value = this.#receiver.read();
     this.#update();
-    return oldest & 0xff;
+    return value;
   }
 
   /** Reading LSR clears its error bits ([NS] 8.3). */
   #readLineStatus(): number {
     const value = this.#LSR;
-    this.#errors = 0;
-    if (this.#received.length > 0) this.#received[0] &= 0xff;
+    this.#receiver.forgive();
     this.#update();
     return value;
   }
@@ -387,10 +349,7 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
     const toggled = (value ^ this.#FCR) & FIFOS;
     this.#FCR = value & FIFOS ? value & 0xc9 : 0;
     if (toggled || (value & FIFOS && value & CLEAR_RX)) {
-      this.#received = [];
-      this.#timeout = false;
-      this.#watch();
-      this.#await();
+      this.#receiver.clear();
     }
     if ((toggled || (value & FIFOS && value & CLEAR_TX)) && this.#transmit.length > 0) {
       this.#transmit = [];
@@ -402,7 +361,7 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
   #format(value: number): void {
     const rises = (value & ~this.#LCR & BREAK) !== 0;
     this.#LCR = value;
-    if (rises && this.#MCR & LOOP) this.#take((BI | FE) << 8);
+    if (rises && this.#MCR & LOOP) this.#receiver.take((BI | FE) << 8);
   }
 
   /** Whether a break is on the wire; in loop-back the wire rests. */
@@ -435,61 +394,10 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
     this.#shifting = null;
     if (byte !== null) {
       const character = byte & ((1 << ((this.#LCR & 3) + 5)) - 1);
-      if (this.#MCR & LOOP) this.#take(character);
+      if (this.#MCR & LOOP) this.#receiver.take(character);
       else this.#env.send(character);
     }
     this.#start();
-    this.#update();
-  }
-
-  /** A character (errors in bits 15:8) is complete in the receiver. Where there is no room OE says so ([NS] 8.3). */
-  #take(character: number): void {
-    if (this.#FCR & FIFOS) {
-      if (this.#received.length < DEPTH) this.#received.push(character);
-      else this.#errors |= OE;
-    } else {
-      if (this.#received.length > 0) this.#errors |= OE;
-      this.#received = [character]; // the one before is destroyed
-    }
-    if (this.#received.length === 1) this.#reveal();
-    this.#watch();
-  }
-
-  /** The errors of the oldest character show in LSR ([NS] 8.3). */
-  #reveal(): void {
-    if (this.#received.length > 0) this.#errors |= (this.#received[0] >> 8) & CHARACTER_ERRORS;
-  }
-
-  /** Lets the next character from the wire arrive, if it can. */
-  #await(): void {
-    if (this.#arrives.armed || !this.#ready) return;
-    this.#arrives.arm(this.#immediate ? 0 : this.#characterTime());
-  }
-
-  get #ready(): boolean {
-    const depth = this.#FCR & FIFOS ? DEPTH : 1;
-    return this.#waiting.length > 0 && this.#received.length < depth && !(this.#MCR & LOOP);
-  }
-
-  #arrive(): void {
-    do {
-      if (!this.#ready) break;
-      const [next] = this.#waiting;
-      this.#waiting = this.#waiting.subarray(1);
-      this.#take(next);
-    } while (this.#immediate);
-    this.#await();
-    this.#update();
-  }
-
-  /** A timeout is due 4 characters after the last one came or was read, while there are any ([NS] 8.5). */
-  #watch(): void {
-    if (this.#FCR & FIFOS && this.#received.length > 0) this.#stale.arm(4 * this.#characterTime());
-    else this.#stale.disarm();
-  }
-
-  #expire(): void {
-    this.#timeout = true;
     this.#update();
   }
 
@@ -514,8 +422,8 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
     if (this.#IER & ELSI && this.#LSR & (OE | CHARACTER_ERRORS)) return LINE_STATUS;
     if (this.#IER & ERBFI) {
       const trigger = this.#FCR & FIFOS ? TRIGGERS[this.#FCR >> 6] : 1;
-      if (this.#received.length >= trigger) return DATA;
-      if (this.#timeout) return TIMEOUT;
+      if (this.#receiver.count >= trigger) return DATA;
+      if (this.#receiver.timeout) return TIMEOUT;
     }
     if (this.#IER & ETBEI && this.#empty) return EMPTY;
     if (this.#IER & EDSSI && this.#MSR & 0x0f) return MODEM;
@@ -526,11 +434,11 @@ export class Uart16550 implements Device<UartState>, RegisterSpace {
   #update(): void {
     const fifos = this.#FCR & FIFOS;
     this.#LSR =
-      (this.#received.length > 0 ? DR : 0) |
-      this.#errors |
+      (this.#receiver.count > 0 ? DR : 0) |
+      this.#receiver.errors |
       (this.#transmit.length === 0 ? THRE : 0) |
       (this.#transmit.length === 0 && this.#shifting === null ? TEMT : 0) |
-      (fifos && this.#received.some((character) => character > 0xff) ? RX_ERROR : 0);
+      (fifos && this.#receiver.damaged ? RX_ERROR : 0);
     const open = !this.#gated || (this.#MCR & (OUT2 | LOOP)) === OUT2; // in loop-back OUT2's pin rests ([NS] 8.6)
     this.#env.irq.set(open && this.#pending() !== NONE);
   }
