@@ -2,26 +2,13 @@
  * One port of an AHCI controller: it fetches commands from the guest's list, sends them to the drive, moves the drive's
  * data to and from guest memory, and reports by frames, registers and interrupts. [AHCI 1.3.1 3.3, 5.3]
  */
-import {
-  type Clock,
-  type Dma,
-  flag,
-  list,
-  lowestOne,
-  nullable,
-  oneOf,
-  record,
-  type StateOf,
-  type Timer,
-  timerState,
-  u8,
-  us,
-} from "@castaway/kit";
+import { type Clock, type Dma, flag, list, lowestOne, nullable, record, type StateOf, u8 } from "@castaway/kit";
 import type { Device } from "../../device.ts";
 import type { Command } from "../ata/command.ts";
 import type { AtaDrive, AtaHost } from "../ata/drive.ts";
 import { type Outcome, READY, STATUS, signature } from "../ata/taskfile.ts";
 import { dmaSetupFis, parseCommandFis, pioSetupFis, RECEIVED, registerFis, setDeviceBitsFis } from "./fis.ts";
+import { Link, linkState } from "./link.ts";
 import { CMD, IS, PORT, SERR } from "./registers.ts";
 import { address64, fetchFis, fetchSlot, moveData, type SlotState, slotState, store, storeCount } from "./slot.ts";
 
@@ -46,22 +33,12 @@ export const portState = record({
   halted: flag,
   /** The drive is held in software reset. */
   softReset: flag,
-  link: oneOf("down", "training", "identifying", "up"),
   /** The drive's signature is still to be stored, when the host gives a place. */
   unposted: flag,
-  phy: timerState,
+  link: linkState,
 });
 export type PortState = StateOf<typeof portState>;
 
-/** From the end of COMRESET until the link is up, and until the drive has sent its signature. */
-const training = us(100);
-const identifying = us(500);
-
-/** PxSSTS: a device, first generation speed, interface active. [AHCI 1.3.1 3.3.10] */
-const linkUp = 0x113;
-const linkOffline = 0x004;
-const noStatus = 0x7f;
-const noSignature = 0xffff_ffff;
 const diskSignature = 0x0000_0101;
 
 export class AhciPort implements Device<PortState>, AtaHost {
@@ -75,18 +52,17 @@ export class AhciPort implements Device<PortState>, AtaHost {
     SERR: () => this.#changed(),
   });
   readonly #env: PortEnv;
-  readonly #phy: Timer;
+  readonly #link: Link;
   #slots: (SlotState | null)[] = new Array(32).fill(null);
   #turn = 0;
   #current: number | null = null;
   #halted = false;
   #softReset = false;
-  #link: PortState["link"] = "down";
   #unposted = false;
 
   constructor(name: string, env: PortEnv) {
     this.#env = env;
-    this.#phy = env.clock.timer(`${name}.phy`, () => this.#linked());
+    this.#link = new Link(`${name}.link`, env.clock, this.regs, env.drive !== null, () => this.#linked());
     env.drive?.connect(this);
     this.reset();
   }
@@ -96,7 +72,7 @@ export class AhciPort implements Device<PortState>, AtaHost {
     this.#halted = false;
     this.#unposted = false;
     this.#comreset();
-    this.#train();
+    this.#link.train();
   }
 
   /** GHC.HR: as {@link reset}, but CLB and FB stay. [AHCI 1.3.1 10.4.3] */
@@ -114,9 +90,8 @@ export class AhciPort implements Device<PortState>, AtaHost {
       current: this.#current,
       halted: this.#halted,
       softReset: this.#softReset,
-      link: this.#link,
       unposted: this.#unposted,
-      phy: this.#phy.save(),
+      link: this.#link.save(),
     };
   }
 
@@ -127,9 +102,8 @@ export class AhciPort implements Device<PortState>, AtaHost {
     this.#current = state.current;
     this.#halted = state.halted;
     this.#softReset = state.softReset;
-    this.#link = state.link;
     this.#unposted = state.unposted;
-    this.#phy.restore(state.phy);
+    this.#link.restore(state.link);
   }
 
   // What the host writes
@@ -186,49 +160,23 @@ export class AhciPort implements Device<PortState>, AtaHost {
     if (det === (before & 0xf)) return;
     if (det === 1 || det === 4) {
       this.#comreset();
-      if (det === 4) this.regs.SSTS = linkOffline;
-    } else if (det === 0) this.#train();
+      if (det === 4) this.#link.off();
+    } else if (det === 0) this.#link.train();
     this.#changed();
   }
 
-  // The cable
-
   #comreset(): void {
-    const { regs } = this;
     this.#forget();
-    if ((regs.CMD & CMD.ST) !== 0) this.#halted = true;
+    if ((this.regs.CMD & CMD.ST) !== 0) this.#halted = true;
     this.#softReset = false;
     this.#unposted = false;
-    this.#link = "down";
-    this.#phy.disarm();
+    this.#link.cut();
     this.#env.drive?.hardReset();
-    regs.SSTS = 0;
-    regs.TFD = noStatus;
-    regs.SIG = noSignature;
   }
 
-  #train(): void {
-    if (this.#env.drive === null) {
-      this.regs.SSTS = 0;
-      return;
-    }
-    this.#link = "training";
-    this.#phy.arm(training);
-  }
-
-  /** The next step of bringing the link up. */
+  /** The link came a step further. */
   #linked(): void {
-    const { regs } = this;
-    if (this.#link === "training") {
-      this.#link = "identifying";
-      regs.SSTS = linkUp;
-      regs.SERR |= SERR.N | SERR.X;
-      regs.TFD = STATUS.BSY;
-      this.#phy.arm(identifying);
-    } else {
-      this.#link = "up";
-      this.#sign();
-    }
+    if (this.#link.isUp) this.#sign();
     this.#changed();
     this.#issue();
   }
@@ -257,7 +205,7 @@ export class AhciPort implements Device<PortState>, AtaHost {
       regs.CI !== 0 &&
       (regs.CMD & ready) === ready &&
       !this.#halted &&
-      this.#link === "up" &&
+      this.#link.isUp &&
       (regs.TFD & (STATUS.BSY | STATUS.DRQ)) === 0
     ) {
       this.#send(this.#next());

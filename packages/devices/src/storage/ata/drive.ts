@@ -10,23 +10,21 @@ import {
   type BlockDevice,
   type Clock,
   ConfigError,
-  list,
   mib,
   Probe,
   type Random,
   record,
   type StateOf,
-  type Timer,
-  timerState,
 } from "@castaway/kit";
 import type { Device } from "../../device.ts";
-import { type Access, type DiskTiming, freshTiming, noTiming, type TimingState, timingState } from "../timing.ts";
+import { type DiskTiming, noTiming } from "../timing.ts";
 import { CachedMedium, cachedMediumState } from "./cached-medium.ts";
-import { type Command, type CommandEvent, commandState, type Kind, type Parts } from "./command.ts";
+import type { Command, CommandEvent, Kind, Parts } from "./command.ts";
 import { kindOf, unreadable, unwritable } from "./commands.ts";
 import { ProtectedArea, protectedAreaState } from "./protected-area.ts";
 import { QueueError, queueErrorLog, queueErrorState } from "./queue-error.ts";
-import { defaultSettings, type IdentityOptions, identity, type Settings, settings } from "./settings.ts";
+import { Schedule, scheduleState } from "./schedule.ts";
+import { defaultSettings, type IdentityOptions, identity, settings } from "./settings.ts";
 import { ERROR, failure, type Outcome, STATUS, signature, success, type TaskFile } from "./taskfile.ts";
 
 /** What a controller does for the drive on its cable. Called at the drive's own times, never from within `issue`. */
@@ -52,13 +50,11 @@ export type AtaDriveOptions = IdentityOptions & {
 };
 
 export const driveState = record({
-  active: list(commandState),
   settings,
   area: protectedAreaState,
   cache: cachedMediumState,
   queueError: queueErrorState,
-  timing: timingState,
-  done: timerState,
+  schedule: scheduleState,
 });
 export type DriveState = StateOf<typeof driveState>;
 
@@ -69,14 +65,10 @@ export class AtaDrive implements Device<DriveState> {
   /** Commands that ended, with their outcome. */
   readonly commands = new Probe<CommandEvent>("disk commands");
   readonly #clock: Clock;
-  readonly #timing: DiskTiming;
-  readonly #parts: Parts & { settings: Settings };
-  readonly #done: Timer;
-  readonly #buffer: Uint8Array;
+  readonly #parts: Parts;
+  readonly #schedule: Schedule;
+  readonly #buffer = new Uint8Array(dmaPiece);
   #host: AtaHost | null = null;
-  /** The commands under way, in the order of their arrival. */
-  #active: Command[] = [];
-  #timingState: TimingState = freshTiming();
 
   constructor({ clock, medium, timing = noTiming }: AtaDriveEnv, options: AtaDriveOptions = {}) {
     const { cache = mib(8), visible = medium.sectors } = options;
@@ -89,7 +81,6 @@ export class AtaDrive implements Device<DriveState> {
       throw new ConfigError("disk.visible", visible, `1 to ${medium.sectors} sectors`);
     }
     this.#clock = clock;
-    this.#timing = timing;
     this.#parts = {
       identity: identity(options, timing.rotationRate),
       settings: defaultSettings(),
@@ -97,8 +88,7 @@ export class AtaDrive implements Device<DriveState> {
       medium: new CachedMedium(medium, cache),
       queueError: new QueueError(),
     };
-    this.#buffer = new Uint8Array(dmaPiece);
-    this.#done = clock.timer("disk.done", () => this.#advance());
+    this.#schedule = new Schedule(clock, timing, this.#parts, (command) => this.#run(command));
   }
 
   /** The medium failed, for the user: the guest sees an error of the drive. */
@@ -118,7 +108,7 @@ export class AtaDrive implements Device<DriveState> {
 
   /** The commands under way, for people to read. */
   get active(): readonly Command[] {
-    return this.#active;
+    return this.#schedule.active;
   }
 
   /** Puts the drive on a controller's cable; null takes it off. */
@@ -153,38 +143,38 @@ export class AtaDrive implements Device<DriveState> {
     if (queueError.pending && !readsQueueError(task)) command.error = ERROR.ABRT;
     if (!kind.ofNativeMax) area.forget();
 
-    const others = this.#active;
+    const others = this.#schedule.active;
     const clash = others.some((other) => isQueuedCommand(other) !== isQueued || other.tag === tag);
     if (clash || !isQueued) {
       // A command among queued ones, or twice the same tag, ends the queue [SATA 3.x 13.6]; a busy drive starts anew.
-      this.#active = [];
+      this.#schedule.active = [];
       if (others.some(isQueuedCommand)) {
         command.error = ERROR.ABRT;
         if (!isQueued) queueError.record(null, failure(task, ERROR.ABRT));
       }
     }
-    this.#active.push(command);
-    this.#begin();
+    this.#schedule.active.push(command);
+    this.#schedule.begin();
     return isQueued ? "queued" : "busy";
   }
 
   /** The host can go on with a command for which it had answered "not now". */
   proceed(tag: number): void {
-    const command = this.#active.find((one) => one.tag === tag && one.phase === "stalled");
+    const command = this.#schedule.active.find((one) => one.tag === tag && one.phase === "stalled");
     if (command === undefined) return;
     command.phase = "working";
     this.#run(command);
-    this.#begin();
+    this.#schedule.begin();
   }
 
   /** Software reset: commands under way are forgotten. @returns what the registers then hold */
   softReset(): Outcome {
     const { queueError, settings, area } = this.#parts;
-    this.#active = [];
+    this.#schedule.active = [];
     queueError.clear();
     area.forget();
     if (settings.power === "sleep") settings.power = "standby";
-    this.#begin();
+    this.#schedule.begin();
     return signature;
   }
 
@@ -210,7 +200,7 @@ export class AtaDrive implements Device<DriveState> {
     Object.assign(settings, defaultSettings());
     this.hardReset();
     area.powerOn();
-    this.#timingState = freshTiming();
+    this.#schedule.powerOn();
   }
 
   /**
@@ -220,7 +210,7 @@ export class AtaDrive implements Device<DriveState> {
    */
   powerCut(random: Random): number[] {
     const { medium } = this.#parts;
-    for (const command of this.#active) if (command.phase === "working") this.#tear(command, random);
+    for (const command of this.#schedule.active) if (command.phase === "working") this.#tear(command, random);
     const lost = medium.powerCut(random);
     this.powerOn();
     return lost;
@@ -229,13 +219,11 @@ export class AtaDrive implements Device<DriveState> {
   save(): DriveState {
     const { settings, area, medium, queueError } = this.#parts;
     return {
-      active: this.#active.map(({ kind: _, task, ...rest }) => ({ ...rest, task: { ...task } })),
       settings: { ...settings },
       area: area.save(),
       cache: medium.save(),
       queueError: queueError.save(),
-      timing: { ...this.#timingState },
-      done: this.#done.save(),
+      schedule: this.#schedule.save(),
     };
   }
 
@@ -245,73 +233,7 @@ export class AtaDrive implements Device<DriveState> {
     area.restore(state.area);
     medium.restore(state.cache);
     queueError.restore(state.queueError);
-    this.#timingState = { ...state.timing };
-    this.#active = state.active.map((command) => {
-      const task = { ...command.task };
-      return { ...command, task, kind: kindOf(this.#parts, task) };
-    });
-    this.#done.restore(state.done);
-  }
-
-  /** Begins what can begin, and waits for what ends first. */
-  #begin(): void {
-    const { now } = this.#clock;
-    const busy = (command: Command) => command.phase === "working" && accessKind(command) !== "control";
-    let free = this.#timing.depth - this.#active.filter(busy).length;
-    for (const command of this.#active) {
-      if (command.phase === "waiting" && accessKind(command) === "control") this.#start(command, now);
-    }
-    let waiting = this.#active.filter(({ phase }) => phase === "waiting");
-    while (free-- > 0 && waiting.length > 0) {
-      const accesses = waiting.map((command) => this.#access(command));
-      const next = waiting[this.#timing.pick(this.#timingState, accesses, now)];
-      this.#start(next, now);
-      waiting = waiting.filter((command) => command !== next);
-    }
-    const first = this.#first();
-    if (first === undefined) this.#done.disarm();
-    else if (!this.#done.armed || this.#done.due !== first.due) this.#done.armAt(first.due ?? now);
-  }
-
-  #start(command: Command, now: number): void {
-    const { settings } = this.#parts;
-    const access = this.#access(command);
-    let begins = now;
-    if (access.kind === "read" || access.kind === "write") {
-      if (settings.power === "standby") begins += this.#timing.spinUp;
-      settings.power = "active";
-    }
-    command.phase = "working";
-    command.due = Math.max(now, this.#timing.start(this.#timingState, access, begins));
-  }
-
-  #access(command: Command): Access {
-    const { lba, since, sectors, task, kind } = command;
-    const { settings, medium } = this.#parts;
-    const what = accessKind(command);
-    const bytes = what === "read" || what === "write" ? sectors * medium.sectorSize : 0;
-    return { kind: what, lba, bytes, cached: settings.writeCache && !kind.durable?.(task), since };
-  }
-
-  /** The command that ends first; of several the one that came first. */
-  #first(): Command | undefined {
-    let first: Command | undefined;
-    for (const command of this.#active) {
-      if (command.phase !== "working" || command.due === null) continue;
-      if (first === undefined || command.due < (first.due ?? 0)) first = command;
-    }
-    return first;
-  }
-
-  /** The time of at least one command has come. */
-  #advance(): void {
-    for (;;) {
-      const next = this.#first();
-      if (next === undefined || (next.due ?? 0) > this.#clock.now) break;
-      next.due = null;
-      this.#run(next);
-    }
-    this.#begin();
+    this.#schedule.restore(state.schedule); // last: what the commands are depends on the rest
   }
 
   #run(command: Command): void {
@@ -380,8 +302,8 @@ export class AtaDrive implements Device<DriveState> {
     const failed = (outcome.status & STATUS.ERR) !== 0;
     if (failed && isQueuedCommand(command)) {
       this.#parts.queueError.record(command.tag, outcome);
-      this.#active = [];
-    } else this.#active = this.#active.filter((other) => other !== command);
+      this.#schedule.active = [];
+    } else this.#schedule.active = this.#schedule.active.filter((other) => other !== command);
     if (this.commands.active) {
       const { kind, task, tag, lba, sectors, moved, since: issued } = command;
       const { status, error } = outcome;
@@ -408,10 +330,3 @@ const isQueuedCommand = ({ kind }: Command): boolean => kind.protocol === "ncq";
 
 /** READ LOG EXT of page 10h. */
 const readsQueueError = ({ command, lba }: TaskFile): boolean => command === 0x2f && (lba & 0xff) === queueErrorLog;
-
-function accessKind({ kind, error }: Command): Access["kind"] {
-  if (error !== 0) return "control";
-  if (kind.access) return kind.access;
-  if (!kind.medium) return "control";
-  return kind.direction === "out" ? "write" : "read";
-}
