@@ -16,6 +16,7 @@ const suites: Suite[] = [
   { name: "unit", command: "npm run --silent unit", minutes: 2 },
   { name: "fuzz", command: "npm run --silent fuzz -- cpu --seconds 20", minutes: 2 },
   { name: "decoder", command: "npm run --silent decoder", minutes: 2 },
+  { name: "vectors", command: "npm run --silent vectors", minutes: 2 },
 ];
 
 function run({ command, minutes }: Suite): Promise<{ counts: Counts | undefined; exit: string }> {

@@ -13,7 +13,7 @@ const GAP = 2;
 
 /** The state if the instruction did nothing: RIP stays for a fault and moves behind the instruction otherwise. */
 function expected(c: Case, completed: boolean): Uint8Array {
-  const state = Uint8Array.from(c.state);
+  const state = c.state.slice();
   const view = viewOf(state);
   const rip = view.getBigUint64(STATE.RIP, true);
   if (completed) view.setBigUint64(STATE.RIP, rip + BigInt(c.code.length), true);

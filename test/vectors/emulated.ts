@@ -16,6 +16,7 @@ const BREAKPOINT = 3;
 const PAGE_FAULT = 14;
 const ERROR_CODES = [8, 10, 11, 12, 13, 14, 17];
 const INT3 = 0xcc;
+const INT3S = new Uint8Array(16).fill(INT3);
 
 /** Registers that are the same bytes here and in the CPU's window: offset in the image, address there, length. */
 const SAME: readonly (readonly [offset: number, address: number, bytes: number])[] = [
@@ -119,8 +120,9 @@ export class Emulated {
       this.#ram.set(bytes, address);
       this.#before.set(bytes, address - DATA.address);
     }
-    this.#cpu.write(this.#code.address, new Uint8Array(this.#code.length).fill(INT3));
-    this.#cpu.write(c.address, c.code);
+    const { physical } = this.#cpu;
+    physical.dmaWrite(this.#code.address, INT3S.subarray(0, this.#code.length));
+    physical.dmaWrite(c.address, c.code);
     this.#code = { address: c.address, length: c.code.length };
   }
   #loadSegment(n: number, selector: number): void {
@@ -139,7 +141,7 @@ export class Emulated {
   // ---- after ----
 
   #outcome(c: Case): Outcome {
-    const state = Uint8Array.from(c.state);
+    const state = c.state.slice();
     const view = viewOf(state);
     const words = new Uint16Array(state.buffer);
     const window = this.#cpu.physical.u16;
@@ -174,7 +176,10 @@ export class Emulated {
     const patches: Patch[] = [];
     const changed = Buffer.compare(now, this.#before) !== 0;
     if (changed) {
+      const words = wordsOf(now);
+      const wordsBefore = wordsOf(this.#before);
       for (let at = 0; at < DATA.size; at++) {
+        if ((at & 3) === 0 && words[at >> 2] === wordsBefore[at >> 2]) at += 3; // most of them
         if (now[at] === this.#before[at]) continue;
         let end = at + 1;
         while (end < DATA.size && now[end] !== this.#before[end]) end++;
@@ -193,6 +198,7 @@ export class Emulated {
 /** Stands for a vector where no exception came and no end. */
 export const NEVER_ENDED = 255;
 
+const wordsOf = (bytes: Uint8Array): Int32Array => new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
 const endOf = (c: Case): bigint => viewOf(c.state).getBigUint64(STATE.RIP, true) + BigInt(c.code.length);
 
 /** What loading a selector (with RPL 3) puts into the hidden part of a segment register. */

@@ -69,6 +69,14 @@ test("what a definition leaves undefined is not compared", () => {
   assert.equal(names({ undefinedFlags: "AF" }, withFlag(outcome, FLAG.CF)), ["RFLAGS"]);
   assert.equal(names({ undefinedFlags: () => "AF CF" }, withFlag(outcome, FLAG.AF | FLAG.CF)), []);
   assert.equal(names({}, { ...outcome, vector: 13 }), ["exception"]);
+  const state = Uint8Array.from(outcome.state);
+  viewOf(state).setUint16(STATE.FTW, 0xff, true);
+  const fault = { ...outcome, vector: 14 };
+  const expected = (rule: object, got: Outcome) => differences(c, decode(rule), fault, got).map(({ name }) => name);
+  assert.equal(expected({}, { ...fault, vector: 13, state }), ["exception", "FTW"]);
+  assert.equal(expected({ anyFault: true, vendorFault: "FSW FTW" }, { ...fault, vector: 13, state }), []);
+  assert.equal(expected({ anyFault: true }, { ...fault, vector: -1 }), ["exception"]);
+  assert.equal(names({ vendorFault: "FSW FTW" }, { ...outcome, state }), ["FTW"]);
   const conditions = Uint8Array.from(outcome.state);
   viewOf(conditions).setUint16(STATE.FSW, 1 << 9, true);
   assert.equal(names({ undefinedFlags: "C1" }, { ...outcome, state: conditions }), []);

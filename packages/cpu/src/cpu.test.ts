@@ -1,6 +1,7 @@
 import { ConfigError, StateError } from "@castaway/kit";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { modelNamed, withFeatures } from "./core/model.ts";
 import type { Delivery } from "./core/probes.ts";
 import { Cpu } from "./cpu.ts";
 
@@ -41,7 +42,13 @@ test("impossible configurations say what is wrong and what is allowed", () => {
 
 test("a state of another memory size, model or number of processors is refused", () => {
   const saved = new Cpu({ memory: "64KiB" }).save();
-  for (const options of [{ memory: "128KiB" }, { memory: "64KiB", model: "core2" }, { memory: "64KiB", cpus: 2 }]) {
+  const lessened = withFeatures(modelNamed("westmere"), [], ["popcnt"]);
+  for (const options of [
+    { memory: "128KiB" },
+    { memory: "64KiB", model: "core2" },
+    { memory: "64KiB", model: lessened },
+    { memory: "64KiB", cpus: 2 },
+  ]) {
     assert.throws(
       () => new Cpu(options).restore(saved),
       (e: unknown) => e instanceof StateError,

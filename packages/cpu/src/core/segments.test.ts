@@ -252,6 +252,18 @@ system("ARPL raises RPL to that of the source and says so in ZF (SDM 2A ARPL)", 
   r.step();
   assert.is(r.cpu.flags & ZF, 0);
 });
+system("ARPL writes only if the RPL rises: data that cannot be written is no fault otherwise", () => {
+  const r = rig("protected32");
+  r.ram.setUint16(0x8000, 1, true);
+  withAx(r, SEL.readOnly);
+  r.code(MOV_DS_AX);
+  r.step();
+  r.cpu.setGpr32(0, 0x8000);
+  r.cpu.setGpr32(1, 1);
+  assert.is(r.faults("63 08"), "no fault"); // arpl [eax], cx
+  r.cpu.setGpr32(1, 2);
+  assert.is(r.faults("63 08"), "GP(0)");
+});
 system("a null GS in 64-bit mode has base 0 until WRMSR gives it one", () => {
   const r = rig("long");
   r.cpu.setNumber(segment(GS) + SEG.base, 0x5000);

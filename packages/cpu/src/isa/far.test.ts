@@ -226,6 +226,16 @@ returns("INTO traps on overflow only (SDM 2A INTO)", () => {
   is(r, { RIP: TARGET });
   assert.is(r.stack(1)[0], AT.code + 2);
 });
+returns("RETF n to 64-bit code releases n bytes at the width of the stack that it has then (SDM 2B RET)", () => {
+  const r = rig("compatibility");
+  r.cpu.setGpr32(0, SEL.data16);
+  r.cpu.setGpr32(4, 0xfff0);
+  r.ram.setUint32(0xfff0, TARGET, true);
+  r.ram.setUint32(0xfff4, SEL.code64, true);
+  r.code("8E D0 CA 10 00"); // mov ss, ax; retf 16
+  r.step(2);
+  is(r, { CS: SEL.code64, RIP: TARGET, RSP: 0x10008 });
+});
 returns("RETF to an outer level in 64-bit mode (SDM 2B RET)", () => {
   const r = rig("long");
   push(r, TARGET, SEL.user64, AT.stack3, SEL.userData);

@@ -103,7 +103,7 @@ const writeBase = (n: number): Semantics => (x, src) => {
 };
 
 const only64 = { only64: true }, fsgsbase = { only64: true, feature: "fsgsbase" as Feature };
-const vectors = { skip: "needs the supervisor: directed tests", vendor: "SYSCALL in compatibility mode, SYSENTER in IA-32e mode" };
+const vectors = { skip: "enters or leaves the kernel: directed tests", vendor: "SYSCALL in compatibility mode, SYSENTER in IA-32e mode" };
 
 export const systemCalls: Instruction[] = [
   rare("syscall", [form("0F 05", "", { ...only64, feature: "syscall" })], syscall, { endsBlock: true, vectors }),
