@@ -78,7 +78,7 @@ const bochs: Oracle = {
     writeFileSync(`${folder}/commands`, "c\nq\n");
     const settings = [
       "megs: 32",
-      "cpu: model=corei7_haswell_4770, count=1, ips=100000000, reset_on_triple_fault=0, ignore_bad_msrs=0",
+      "cpu: model=corei7_icelake_u, count=1, ips=100000000, reset_on_triple_fault=0, ignore_bad_msrs=0",
       `romimage: file=${image}`,
       "vgaromimage: file=vga.rom",
       "port_e9_hack: enabled=1",

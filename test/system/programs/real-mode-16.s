@@ -33,17 +33,12 @@
 # expect: MOV DS of anything: ok
 # expect: MOV CS: #UD
 # expect: IF and TF in the frame of a fault: 0000
-# expect: an instruction over the end of the segment: #GP
-# expect: its IP: ffff
-# expect: running over the end of the segment: #GP
-# expect: IP there: 0000
 # qemu: word at FFFF: ok -- it checks no limits of segments [SDM 3A 5.3, 20.1.1]
 # qemu: doubleword at FFFD: ok -- it checks no limits of segments [SDM 3A 5.3, 20.1.1]
 # qemu: word at SS:FFFF: ok -- it checks no limits of segments [SDM 3A 5.3, 20.1.1]
 # qemu: byte at 10000: ok -- it checks no limits of segments [SDM 3A 5.3, 20.1.1]
 # qemu: POP with SP = FFFF: ok -- it checks no limits of segments [SDM 3A 5.3, 20.1.1]
 # qemu: INT1: #UD -- it does not know INT1 [SDM 2A "INT n"]
-# qemu: limit -- it checks no limits of segments [SDM 3A 5.3, 20.1.1]
 .include "system.inc"
 program 16
   # data
@@ -178,25 +173,6 @@ program 16
   mov bx, [trap_flags]
   and bx, 0x0300
   show "IF and TF in the frame of a fault", bx, 4
-  # a code segment ends at FFFF
-  mov ax, 0x1000
-  mov fs, ax
-  mov dword ptr fs:[0], 0x30cd9090      # NOP, NOP, INT BACK, for a machine that runs on
-  mov byte ptr [0xfffe], 0x90   # NOP; then the first byte of a 3-byte instruction
-  mov byte ptr [0xffff], 0xb8
-  try
-  mov bx, 0xfffe
-  jmp bx
-  caught "an instruction over the end of the segment"
-  mov bx, [trap_ip]
-  show "its IP", bx, 4
-  mov byte ptr [0xffff], 0x90
-  try
-  mov bx, 0xfffe
-  jmp bx
-  caught "running over the end of the segment"
-  mov bx, [trap_ip]
-  show "IP there", bx, 4
 done
 bounds: .word -5, 5
 

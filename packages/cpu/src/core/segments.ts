@@ -244,12 +244,13 @@ export function innerStack(cpu: Processor, cpl: number, ext: number): { selector
   return { selector: cpu.readLinear(at2, 2, "supervisor"), pointer };
 }
 
-/** RSP0..2 (`index` 0..2) or IST1..7 (`index` 4..10) of a 64-bit TSS, as two words in S.RESULT [SDM 3A 8.7]. */
+/** RSP0..2 (`index` 0..2) or IST1..7 (`index` 4..10) of a 64-bit TSS [SDM 3A 8.7]; it must be canonical [SDM 2A "INT n"]. */
 export function innerStack64(cpu: Processor, index: number, ext: number): number {
   const offset = index * 8 + 4,
     at = fieldOfTask(cpu, offset, offset + 7, ext);
   if (!cpu.access.load(at, 8, S.RESULT, "supervisor")) throw cpu.pendingFault;
-  return cpu.number(S.RESULT);
+  const pointer = cpu.number(S.RESULT);
+  return isCanonicalNumber(pointer) ? pointer : cpu.fault("SS", ext);
 }
 function fieldOfTask(cpu: Processor, offset: number, last: number, ext: number): number {
   if (last > cpu.u32(segment(TR) + SEG.limit) || cpu.segmentAccess(TR) & UNUSABLE)
