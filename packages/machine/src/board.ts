@@ -5,7 +5,7 @@
 import { Cpu, type CpuOptions } from "@castaway/cpu";
 import {
   AcpiRegisters,
-  AhciHba,
+  AhciController,
   Apm,
   AtaDrive,
   acpiFiles,
@@ -24,11 +24,9 @@ import {
   IsaBridge,
   Keyboard,
   type MemorySpace,
-  msiCapability,
   nvram,
   type PamSegment,
   PciBus,
-  PciFunction,
   type PciMapper,
   Pics,
   Pit,
@@ -87,7 +85,7 @@ export class Board {
   readonly i8042: I8042;
   readonly vga: StdVga | null;
   readonly drives: readonly AtaDrive[];
-  readonly ahci: AhciHba | null;
+  readonly ahci: AhciController | null;
   readonly pci: PciBus;
   readonly hostBridge: HostBridge;
   readonly isaBridge: IsaBridge;
@@ -254,28 +252,16 @@ export class Board {
     this.memoryMap.map(0xa0000, 0x20000, vga.window);
     return vga;
   }
-  #storage(): AhciHba {
-    const pci = new PciFunction(
-      {
-        vendor: 0x8086,
-        device: 0x2922,
-        revision: 2,
-        classCode: 0x010601,
-        interruptPin: 1,
-        bars: { 5: { kind: "memory", size: PAGE } },
-        capabilities: this.#options.msi ? [msiCapability(0x80)] : [],
-      },
-      {
-        mapper: this.#mapper,
-        intx: this.pci.intx(4, 1),
-        dma: this.#dma,
-        message: (address, data) => this.#message(address, data),
-      },
-    );
-    const ahci = this.#keep(new AhciHba({ clock: this.clock, dma: pci.dma, irq: pci.irq, drives: this.drives }));
-    this.#keep(pci);
-    pci.attach(5, ahci);
-    this.pci.add(4, 0, pci);
+  #storage(): AhciController {
+    const { clock, drives } = this;
+    const env = {
+      mapper: this.#mapper,
+      intx: this.pci.intx(4, 1),
+      dma: this.#dma,
+      message: (address: number, data: number) => this.#message(address, data),
+    };
+    const ahci = this.#keep(new AhciController(env, { clock, drives, msi: this.#options.msi }));
+    this.pci.add(4, 0, ahci.pci);
     return ahci;
   }
 

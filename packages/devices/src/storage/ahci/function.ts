@@ -14,7 +14,12 @@ import { AhciHba, type AhciState, ahciState } from "./hba.ts";
 
 export type AhciControllerState = { hba: AhciState; index: number; pci: PciFunctionState };
 
-export type AhciControllerOptions = { readonly clock: Clock; readonly drives: readonly (AtaDrive | null)[] };
+export type AhciControllerOptions = {
+  readonly clock: Clock;
+  readonly drives: readonly (AtaDrive | null)[];
+  /** Whether it offers message-signalled interrupts. It does unless given. */
+  readonly msi?: boolean;
+};
 
 /** Where the index/data pair stands in BAR 4. */
 const pairAt = 0x10;
@@ -38,7 +43,7 @@ export class AhciController implements Device<AhciControllerState> {
   #index = 0;
 
   /** @throws ConfigError unless there are 1 to 6 ports */
-  constructor(env: PciEnv, { clock, drives }: AhciControllerOptions) {
+  constructor(env: PciEnv, { clock, drives, msi = true }: AhciControllerOptions) {
     this.pci = new PciFunction(
       {
         vendor: 0x8086,
@@ -47,7 +52,7 @@ export class AhciController implements Device<AhciControllerState> {
         classCode: 0x010601,
         interruptPin: 1,
         bars: { 4: { kind: "io", size: 32 }, 5: { kind: "memory", size: kib(4) } },
-        capabilities: [msiCapability(0x80), sataCapability],
+        capabilities: msi ? [msiCapability(0x80), sataCapability] : [sataCapability],
         registers: {
           MAP: ro(0x90, 0x40, "ICH9 14.1.28", { size: 2 }), // AHCI mode
           PCS: rw(0x92, 0x003f, "ICH9 14.1.29", { size: 2, reset: (1 << drives.length) - 1 }), // enabled ports
