@@ -1,36 +1,55 @@
 /**
- * `npm start`: until there is a machine to boot, a small real program on the processor: x86-64 bytes, run by the emitted
- * interpreter, printing through a port.
+ * `npm start`: a PC in this process. SeaBIOS boots Linux from the demo disk to a shell on the serial port, which is this
+ * terminal. Ctrl-] ends it. Without a terminal it boots, shows what the machine prints, and ends.
  */
-import { Cpu } from "@castaway/cpu";
-import { primes } from "./start/primes.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ms, seconds } from "@castaway/kit";
+import { demoMachine } from "../test/system/pc.ts";
+
+const QUIT = "\x1d";
 
 console.log(
-  "castaway: the processor stands, the PC around it does not yet. Here is a program in bytes (scripts/start/primes.s):",
+  "castaway: SeaBIOS, SYSLINUX and Linux 6.1 on a PC in TypeScript. Ctrl-] ends it; try `check` or `poweroff -f`.\n",
 );
-console.log("it sieves the primes below a million in 64-bit mode and prints the last ten, and how many there are.\n");
-
-const cpu = new Cpu({
-  memory: "16MiB",
-  ports: {
-    read: () => 0xff,
-    write: (port, _bytes, value) => {
-      if (port === 0xe9) process.stdout.write(String.fromCharCode(value & 0xff));
-    },
-  },
-});
-cpu.write(0x10000, primes);
-cpu.enter("long", 0x10000);
-cpu.set("RSP", 0x80000);
-
+const pc = demoMachine();
+pc.com1.onByte((byte) => process.stdout.write(String.fromCharCode(byte)));
 const start = performance.now();
-const stop = cpu.run({ instructions: 100_000_000 });
-const seconds = (performance.now() - start) / 1000;
+const ready = pc.com1.shows("castaway# ");
 
-const millions = stop.instructions / 1e6;
-console.log(
-  `\n${stop.reason === "idle" ? "It halted" : `It stopped (${stop.reason} ${stop.detail})`} after ${millions.toFixed(1)} million instructions ` +
-    `and ${(cpu.clock.now / 1e6).toFixed(1)} ms of virtual time; the host took ${seconds.toFixed(2)} s (${(millions / seconds).toFixed(0)} MIPS).`,
-);
-console.log(`State digest, the same on every host: ${cpu.digest()}`);
-process.exitCode = stop.reason === "idle" ? 0 : 1;
+function report(): void {
+  const cpu = pc.board.cpu;
+  const host = (performance.now() - start) / 1000;
+  console.log(
+    `\n\n${(cpu.retired / 1e6).toFixed(0)} million instructions, ${(pc.now / 1e9).toFixed(2)} s of virtual time, ${host.toFixed(1)} s here.`,
+  );
+}
+
+async function interactive(): Promise<void> {
+  let quit = false;
+  process.stdin.setRawMode(true);
+  process.stdin.on("data", (bytes: Buffer) => {
+    const text = bytes.toString("latin1");
+    if (text.includes(QUIT)) quit = true;
+    else pc.com1.type(text);
+  });
+  let ahead = 0; // virtual time may run ahead of the terminal's only while the machine boots
+  while (!quit) {
+    const stop = pc.run({ atMost: ms(5) });
+    if (stop.reason === "powered off") break;
+    if (!ready.seen) ahead = pc.now - (performance.now() - start) * 1e6;
+    const early = pc.now - ahead - (performance.now() - start) * 1e6;
+    await sleep(Math.max(0, Math.min(50, early / 1e6)));
+  }
+  process.stdin.setRawMode(false);
+  process.stdin.pause();
+}
+
+if (process.stdin.isTTY) await interactive();
+else {
+  const stop = pc.run({ until: ready, atMost: seconds(120) });
+  if (stop.reason !== "watch") {
+    console.error(`\nNo shell: ${stop.reason} ${stop.detail}`);
+    process.exitCode = 1;
+  }
+}
+report();

@@ -226,10 +226,10 @@ defineMsrs([
   {
     index: 0x174,
     name: "IA32_SYSENTER_CS",
-    cite: "SDM 3A 5.8.7",
+    cite: "SDM 4 table 2-2",
     feature: "sysenter",
     field: S.SYSENTER_CS,
-    writable: LOW,
+    write: (cpu, low) => cpu.setU32(S.SYSENTER_CS, low), // the upper half is not used, which is less than reserved
   },
   {
     index: 0x175,

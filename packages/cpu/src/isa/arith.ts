@@ -3,7 +3,7 @@
  * INC, DEC, NEG, NOT, TEST, XADD, CMPXCHG.
  */
 import type { Exec, Semantics } from "../core/exec.ts";
-import { form, instruction, type Instruction } from "../core/forms.ts";
+import { form, type Instruction, instruction } from "../core/forms.ts";
 
 /** The eight ALU operations share ten encodings; `row` is opcode bits 5:3. */
 const alu = (name: string, row: number, run: Semantics, rest: Partial<Instruction> = {}): Instruction => {
