@@ -2,6 +2,7 @@ import { ConfigError, StateError } from "@castaway/kit";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { modelNamed, withFeatures } from "./core/model.ts";
+import { LAYOUT } from "./core/physical.ts";
 import type { Delivery } from "./core/probes.ts";
 import { Cpu } from "./cpu.ts";
 
@@ -104,6 +105,11 @@ test("what is not implemented stops the run with a typed outcome", () => {
     assert.is(stop.reason, "unimplemented");
     assert.match(stop.detail, /virtual-8086/);
   }
+});
+
+test("the state of a processor besides RAM fits in 16 MiB", () => {
+  const { readHost, writeHost, codePages } = new Cpu({ memory: "64KiB" }).physical;
+  assert.ok(LAYOUT.ram + readHost.byteLength + writeHost.byteLength + codePages.byteLength <= 16 * 2 ** 20);
 });
 
 test("two machines in one process share nothing but code", () => {
