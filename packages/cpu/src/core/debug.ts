@@ -5,7 +5,7 @@
  * S.PENDING_DEBUG until the boundary at which they may be taken. RF covers one instruction: its bit in S.FLAGS counts
  * only while fewer than `cpu.resumeEnd` instructions are retired, so nobody needs to clear it.
  */
-import { deliver, deliverFault, HARDWARE, wake } from "./events.ts";
+import { BY_MOV_SS, deliver, deliverFault, HARDWARE, wake } from "./events.ts";
 import { VECTORS } from "./exceptions.ts";
 import { RF, TF } from "./flags.ts";
 import { refreshContext } from "./modes.ts";
@@ -87,7 +87,9 @@ export function startResume(cpu: Processor): void {
 export function stepWithDebug(cpu: Processor, step: () => void): void {
   const ip = cpu.number(S.RIP),
     base = cpu.long ? 0 : cpu.number(segment(CS) + SEG.effectiveBase);
-  const hits = resumeFlag(cpu) ? 0 : matches(cpu, cpu.long ? ip : (base + ip) % 2 ** 32, 1, 1 << ON_EXECUTE);
+  const resumed = resumeFlag(cpu),
+    afterMovSS = cpu.inShadow() && (cpu.u32(S.INTERRUPTIBILITY) & BY_MOV_SS) !== 0; // as if RF were set [SDM 3B 17.3.1.1]
+  const hits = resumed || afterMovSS ? 0 : matches(cpu, cpu.long ? ip : (base + ip) % 2 ** 32, 1, 1 << ON_EXECUTE);
   if (hits !== 0) {
     cpu.debugBits = hits;
     cpu.setFault("DB", 0);
@@ -99,6 +101,7 @@ export function stepWithDebug(cpu: Processor, step: () => void): void {
   cpu.stepTrap = (cpu.u32(S.FLAGS) & TF) !== 0;
   step();
   if (cpu.stepTrap) addPending(cpu, DR6_BS);
+  if (resumed && cpu.u32(S.MID_REPEAT) !== 0) cpu.resumeEnd = cpu.retired() + 1; // RF covers all iterations
   cpu.stepTrap = false;
 }
 
