@@ -92,6 +92,7 @@ export function outputOf(text: string): string[] {
   return text
     .slice(begin, end < 0 ? undefined : end)
     .split("\n")
+    .map((line) => line.trimEnd())
     .filter((line) => line !== "");
 }
 

@@ -7,13 +7,13 @@
 # expect: SS from ring 0: 17e8 of 1800 faulted, checksum bcd3ee60
 # expect: SS from ring 1: 0ff0 of 1800 faulted, checksum 51029610
 # expect: SS from ring 2: 0ff8 of 1800 faulted, checksum ab3ef5b8
-# expect: segments of 0010: 0000 0000 0000 0000 
-# expect: segments of 0081: 0000 0000 0000 0000 
-# expect: segments of 0092: 0000 0000 0000 0000 
-# expect: segments of 0033: 0033 0033 0033 0033 
-# expect: segments of 0018: 0000 0000 0000 0000 
-# expect: segments of 002b: 002b 002b 002b 002b 
-# expect: segments of 0108: 0108 0108 0108 0108 
+# expect: segments of 0010: 0000 0000 0000 0000
+# expect: segments of 0081: 0000 0000 0000 0000
+# expect: segments of 0092: 0000 0000 0000 0000
+# expect: segments of 0033: 0033 0033 0033 0033
+# expect: segments of 0018: 0000 0000 0000 0000
+# expect: segments of 002b: 002b 002b 002b 002b
+# expect: segments of 0108: 0108 0108 0108 0108
 # expect: ESP in ring 3 after RETF 12: 0000e00c
 # expect: bytes left after RETF 8 in ring 0: 00000000
 # expect: RETF with 16-bit operands to ring 3: ok
