@@ -307,6 +307,14 @@ msr("the microcode's revision appears after CPUID leaf 1 (SDM 3A 9.11.7.1)", () 
   r.step();
   assert.is(readMsr(r.cpu, 0x8b), 1n << 32n);
 });
+msr("the platform's number can be read, and not written: Linux' microcode driver warned of a fault (SDM 3A 9.11.4)", () => {
+  const r = rig("long");
+  assert.is(readMsr(r.cpu, 0x17), 0n);
+  assert.is(
+    raises(r, () => writeMsr(r.cpu, 0x17, 0, 0)),
+    "GP(0)",
+  );
+});
 msr("FEATURE_CONTROL is locked by its bit 0 (SDM 3C 23.7)", () => {
   const r = rig("long", { add: ["vmx"] });
   writeMsr(r.cpu, 0x3a, 5, 0);

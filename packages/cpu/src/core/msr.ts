@@ -171,6 +171,8 @@ defineMsrs([
     read: readTsc,
     write: writeTsc,
   },
+  // Platform 0. It says which microcode updates fit; Linux reads it without expecting a fault.
+  { index: 0x17, name: "IA32_PLATFORM_ID", cite: "SDM 3A 9.11.4", read: () => 0n, readOnly: true },
   {
     index: 0x1b,
     name: "IA32_APIC_BASE",
