@@ -23,6 +23,8 @@ export type { Ps2Device } from "./input/ps2.ts";
 export { type ApicMessage, IoApic, type IoApicEnv, ioApicState } from "./interrupts/ioapic.ts";
 export { Pics, type PicsEnv, picsState } from "./interrupts/pics.ts";
 export { fanOut, WiredOr } from "./interrupts/wire.ts";
+export { E1000, type E1000Options, type E1000State } from "./network/e1000.ts";
+export type { DropEvent, FrameEvent } from "./network/mac.ts";
 export { PciBus, type PciBusEnv, pciBusState } from "./pci/bus.ts";
 export { type Bar, type BarIndex, type Capability, msiCapability } from "./pci/config.ts";
 export {
