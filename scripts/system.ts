@@ -1,18 +1,25 @@
 /**
- * `npm run system -- GROUP [--only NAME] [--oracles] [--raw] [--verbose]`: suites that need a whole machine.
+ * `npm run system -- GROUP [NAME] [--all] [--oracles] [--raw] [--verbose]`: suites that need a whole machine.
  *
  *     npm run system -- cpu                    the processor, see docs/system-tests.md
- *     npm run system -- pc                     SeaBIOS boots Linux from the demo disk
- *     npm run system -- cpu --only paging      the programs whose name contains "paging"
+ *     npm run system -- pc                     real guests, those that take seconds; --all: all of them
+ *     npm run system -- pc debian              this one
+ *     npm run system -- browser                the same machine in Node, in worker_threads and in Chromium
+ *     npm run system -- cpu paging             the programs whose name contains "paging"; also: --only paging
  *     npm run system -- cpu --oracles          asks QEMU and Bochs too, and installs them if need be
  *     npm run system -- cpu --raw              what each of them prints; --verbose: each outcome that is summed up too
  */
+import { systemBrowser } from "../test/system/browser.ts";
 import { type SystemOptions, systemCpu } from "../test/system/cpu.ts";
 import { systemPc } from "../test/system/pc.ts";
 import { type Counts, finish } from "./counts.ts";
 
 /** A later group is a line here. */
-const groups: Record<string, (options: SystemOptions) => Promise<Counts>> = { cpu: systemCpu, pc: systemPc };
+const groups: Record<string, (options: SystemOptions) => Promise<Counts>> = {
+  cpu: systemCpu,
+  pc: systemPc,
+  browser: systemBrowser,
+};
 
 const args = process.argv.slice(2);
 const run = groups[args[0] ?? ""];
@@ -20,7 +27,9 @@ if (run === undefined) {
   console.error(`system: name a group: ${Object.keys(groups).join(", ")}; for example: npm run system -- cpu`);
   process.exit(2);
 }
-const at = args.indexOf("--only");
-const only = at < 0 ? {} : { only: args[at + 1] ?? "" };
+const name = args.includes("--only") ? args[args.indexOf("--only") + 1] : args[1];
+const only = name === undefined || name.startsWith("--") ? {} : { only: name };
 const has = (flag: string) => args.includes(flag);
-finish(await run({ ...only, oracles: has("--oracles"), raw: has("--raw"), verbose: has("--verbose") }));
+finish(
+  await run({ ...only, all: has("--all"), oracles: has("--oracles"), raw: has("--raw"), verbose: has("--verbose") }),
+);

@@ -12,6 +12,8 @@ import { assemble, difference, labelOf, type Program, programNames, readProgram 
 export interface SystemOptions {
   /** Only programs whose name contains this. */
   readonly only?: string;
+  /** Those that take minutes too. */
+  readonly all: boolean;
   /** Install the oracles if they are missing, and ask them. */
   readonly oracles: boolean;
   /** Print what each machine prints, and compare nothing. */

@@ -1,64 +1,57 @@
-/** `npm run system -- pc`: real firmware boots real Linux from the demo disk, with one and with four processors. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
-import { seconds } from "@castaway/kit";
-import { ImageDisk, Machine, type MachineOptions, OverlayDisk } from "castaway";
-import { root } from "../../scripts/bundle.mjs";
+/** `npm run system -- pc [NAME] [--all]`: real guests on the whole machine; docs/system-tests.md says what each shows. */
+import type { Machine, MachineOptions } from "castaway";
 import type { Counts } from "../../scripts/counts.ts";
-
-const blob = (path: string) => new Uint8Array(readFileSync(join(root, "firmware-blobs", path)));
+import type { SystemOptions } from "./cpu.ts";
+import { debian } from "./guests/debian.ts";
+import { demo } from "./guests/demo.ts";
+import type { Guest } from "./guests/guest.ts";
+import { demoImage, machine } from "./guests/machine.ts";
+import { memtest } from "./guests/memtest.ts";
+import { menu } from "./guests/menu.ts";
 
 /** The demo disk under a copy-on-write overlay. */
-export function demoMachine(options: Partial<MachineOptions> = {}): Machine {
-  const image = new Uint8Array(gunzipSync(blob("demo/demo.img.gz")));
-  return new Machine({
-    firmware: { bios: blob("seabios/bios.bin"), videoBios: blob("seabios/vgabios-stdvga.bin") },
-    disks: [new OverlayDisk(new ImageDisk(image))],
-    ...options,
-  });
+export const demoMachine = (options: Partial<MachineOptions> = {}): Machine => machine(demoImage(), options);
+
+interface Case {
+  readonly name: string;
+  readonly about: string;
+  /** Takes minutes: runs only if it is named, or with `--all`. */
+  readonly long?: true;
+  /** Plays it to the end. @throws Error that says what the guest did not do */
+  readonly play: () => Guest;
 }
 
-/** Lines of a kernel's log that tell of trouble with clocks, APICs or interrupts. */
-const TROUBLE =
-  /unstable|calibration (deviates|not consistent)|spurious|lost interrupt|nobody cared|APIC error|WARNING|BUG:|Call Trace/i;
+const cases: readonly Case[] = [
+  { name: "demo", about: "demo disk to its shell, check, power off", play: () => demo({}) },
+  { name: "demo-intx", about: "the same without MSI", play: () => demo({ msi: false }) },
+  { name: "demo-smp", about: "the same with 4 processors", play: () => demo({ cpus: 4 }) },
+  { name: "menu", about: "SYSLINUX's menu by keyboard", play: menu },
+  { name: "memtest", about: "Memtest86+, tests 0 to 7 over 64 MiB", long: true, play: memtest },
+  { name: "debian", about: "Debian 12 with GRUB and systemd", long: true, play: () => debian({}) },
+  { name: "debian-smp", about: "the same with 2 processors", long: true, play: () => debian({ cpus: 2 }) },
+];
 
-function boot(options: Partial<MachineOptions>): string {
-  const pc = demoMachine(options);
-  const wait = (text: string, atMost: number, type = "") => {
-    const until = pc.com1.shows(text);
-    if (type !== "") pc.com1.type(type);
-    const stop = pc.run({ until, atMost });
-    if (stop.reason !== "watch")
-      throw new Error(`no "${text}": ${stop.reason} ${stop.detail}; the last lines are:\n${pc.com1.text.slice(-600)}`);
-  };
-  wait("DEMO-READY", seconds(60));
-  wait("castaway# ", seconds(10));
-  wait("CHECK-OK", seconds(60), "check\n");
-  pc.com1.type("poweroff -f\n");
-  const stop = pc.run({ atMost: seconds(30) });
-  if (stop.reason !== "powered off") throw new Error(`poweroff ended with ${stop.reason}`);
-  const trouble = pc.com1.text.split("\n").filter((line) => TROUBLE.test(line));
-  if (trouble.length > 0) throw new Error(`the kernel log complains:\n${trouble.join("\n")}`);
-  return pc.board.cpu.digest();
+/** Those that `only` names: one exactly, else all whose names contain it. Without it the quick ones, or all. */
+function chosen({ only, all }: SystemOptions): readonly Case[] {
+  if (only === undefined) return cases.filter(({ long }) => all || !long);
+  const exact = cases.filter(({ name }) => name === only);
+  return exact.length > 0 ? exact : cases.filter(({ name }) => name.includes(only));
 }
 
-export async function systemPc({ only }: { only?: string }): Promise<Counts> {
+export async function systemPc(options: SystemOptions): Promise<Counts> {
   const counts: Counts = { passed: 0, failed: 0 };
-  const cases: [string, Partial<MachineOptions>][] = [
-    ["demo disk to DEMO-READY, check, poweroff: 1 processor, MSI", {}],
-    ["the same with INTx", { msi: false }],
-    ["the same with 4 processors", { cpus: 4 }],
-  ];
-  for (const [name, options] of cases) {
-    if (only !== undefined && !name.includes(only)) continue;
-    const start = performance.now();
+  const wanted = chosen(options);
+  if (wanted.length === 0) {
+    console.log(`WRONG there is no "${options.only}"; there are: ${cases.map(({ name }) => name).join(", ")}`);
+    counts.failed++;
+  }
+  for (const { name, about, play } of wanted) {
     try {
-      const digest = boot(options);
-      console.log(`ok    ${name}: ${((performance.now() - start) / 1000).toFixed(1)} s, digest ${digest}`);
+      const guest = play();
+      console.log(`ok    ${name}: ${about}: ${guest.measures()}, digest ${guest.pc.board.cpu.digest()}`);
       counts.passed++;
     } catch (e) {
-      console.log(`WRONG ${name}: ${e instanceof Error ? e.message : String(e)}`);
+      console.log(`WRONG ${name}: ${about}: ${e instanceof Error ? e.message : String(e)}`);
       counts.failed++;
     }
   }
