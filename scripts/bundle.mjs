@@ -15,9 +15,7 @@ const outside = {
   /** @param {import("esbuild").PluginBuild} pluginBuild */
   setup(pluginBuild) {
     pluginBuild.onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
-      kind === "entry-point" || path.startsWith("@castaway/") || path === "castaway"
-        ? undefined
-        : { path, external: true },
+      kind === "entry-point" || /^(@castaway\/|castaway(\/|$))/.test(path) ? undefined : { path, external: true },
     );
     pluginBuild.onResolve({ filter: /^\..*\.mjs$/ }, ({ path, resolveDir }) => ({
       path: pathToFileURL(join(resolveDir, path)).href,

@@ -32,6 +32,7 @@ function rules(): string {
 mkdirSync(`${root}/.cache`, { recursive: true });
 const checks: Record<string, Promise<string>> = {
   "types of the packages": tool("tsc", "-p", "tsconfig.packages.json", "--pretty", "false"),
+  "types of the page": tool("tsc", "-p", "tsconfig.web.json", "--pretty", "false"),
   "types of tests and scripts": tool("tsc", "-p", "tsconfig.json", "--pretty", "false"),
   "lint and format (npm run fix mends most)": tool("biome", "check", "--max-diagnostics=20", "."),
   "house rules": Promise.resolve().then(rules),

@@ -22,7 +22,7 @@ function listed(): string[] {
 function walked(folder: string): string[] {
   const entries = readdirSync(`${root}/${folder}`, { withFileTypes: true });
   return entries.flatMap((entry) => {
-    if (entry.name === "node_modules" || entry.name === ".cache") return [];
+    if (["node_modules", ".cache", "dist"].includes(entry.name)) return [];
     return entry.isDirectory() ? walked(`${folder}${entry.name}/`) : [`${folder}${entry.name}`];
   });
 }

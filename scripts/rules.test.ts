@@ -18,6 +18,9 @@ test("import directions follow the diagram", () => {
   assert.equal(rulesOf(device, 'type C = import("@castaway/cpu").Cpu;'), ["1 import-direction"]);
   assert.equal(rulesOf("packages/kit/src/a.ts", 'const x = await import("@castaway/cpu");'), ["1 import-direction"]);
   assert.equal(rulesOf("packages/cli/src/a.ts", 'import { Machine } from "castaway";'), []);
+  assert.equal(rulesOf("packages/web/src/a.ts", 'import { createRemote } from "castaway/remote";'), []);
+  assert.equal(rulesOf("packages/web/src/a.ts", 'import { ms } from "@castaway/kit";'), ["1 import-direction"]);
+  assert.equal(rulesOf("packages/machine/src/a.ts", 'import { a } from "castaway/remote";'), ["1 import-by-name"]);
   assert.equal(rulesOf("packages/machine/src/a.ts", 'import { build } from "@castaway/vmm/host";'), []);
   assert.equal(rulesOf("test/a.ts", 'import { Cpu } from "@castaway/cpu";'), []);
 });
@@ -46,6 +49,7 @@ test("no host clock, timer or randomness", () => {
   assert.equal(rulesOf(device, "Math.random();"), ["1 no-randomness"]);
   assert.equal(rulesOf(device, "globalThis.Date;"), ["1 no-global-this"]);
   assert.equal(rulesOf("packages/cli/src/a.ts", "Date.now();"), []);
+  assert.equal(rulesOf("packages/web/src/a.ts", "performance.now();"), []);
   assert.equal(rulesOf("packages/devices/src/pit.test.ts", "Date.now();"), []);
 });
 

@@ -31,8 +31,16 @@ export const layers: Record<string, Layer> = {
     imports: ["packages/kit", "packages/cpu", "packages/devices", "packages/net", "packages/vmm/host"],
     npm: ["long", "comlink"],
   },
-  "packages/cli": { imports: ["packages/machine"], npm: ["long"], host: true },
-  "packages/web": { imports: ["packages/machine"], npm: ["long", "comlink"], host: true },
+  "packages/cli": {
+    imports: ["packages/machine", "packages/devices", "packages/kit"],
+    npm: ["ansi-escapes", "commander", "fast-png", "long"],
+    host: true,
+  },
+  "packages/web": {
+    imports: ["packages/machine"],
+    npm: ["long", "comlink", "@xterm/xterm"],
+    host: true,
+  },
   scripts: { imports: ["*"], npm: ["*"], host: true },
   test: { imports: ["*"], npm: ["*"], host: true },
   bench: { imports: ["*"], npm: ["*"], host: true },
@@ -149,8 +157,8 @@ function imports(tree: ts.SourceFile): Finding[] {
       if (theirs !== own && own?.startsWith("packages/"))
         say(node, "import-by-name", `"${name}" leaves ${own}: import another package by its name`);
       if (!/\.(ts|mts|mjs|js|json)$/.test(name)) say(node, "import-extension", `write "${name}.ts"`);
-    } else if (name.startsWith("@castaway/") || name === "castaway") {
-      const theirs = name === "castaway" ? "packages/machine" : `packages/${name.slice("@castaway/".length)}`;
+    } else if (/^(@castaway\/|castaway(\/|$))/.test(name)) {
+      const theirs = name.startsWith("@") ? `packages/${name.slice("@castaway/".length)}` : "packages/machine";
       if (theirs === own) say(node, "import-by-name", "within its package a file imports by relative path");
       else if (!inner.includes("*") && !inner.some((layer) => theirs === layer || theirs.startsWith(`${layer}/`)))
         say(node, "import-direction", `${own} may import ${list(inner)}: give it a port (kit), or move the code`);
