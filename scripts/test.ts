@@ -15,8 +15,10 @@ type Suite = { name: string; command: string; minutes: number };
 const suites: Suite[] = [
   { name: "unit", command: "npm run --silent unit", minutes: 2 },
   { name: "fuzz", command: "npm run --silent fuzz -- cpu --seconds 20", minutes: 2 },
+  { name: "devices", command: "npm run --silent fuzz -- devices --seconds 20", minutes: 2 },
   { name: "system", command: "npm run --silent system -- cpu", minutes: 2 },
   { name: "pc", command: "npm run --silent system -- pc", minutes: 4 },
+  { name: "browser", command: "npm run --silent system -- browser", minutes: 3 },
   { name: "decoder", command: "npm run --silent decoder", minutes: 2 },
   { name: "vectors", command: "npm run --silent vectors", minutes: 2 },
 ];
