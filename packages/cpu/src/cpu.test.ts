@@ -112,6 +112,37 @@ test("the state of a processor besides RAM fits in 16 MiB", () => {
   assert.ok(LAYOUT.ram + readHost.byteLength + writeHost.byteLength + codePages.byteLength <= 16 * 2 ** 20);
 });
 
+/** Processor 0 halts and counts NMIs in BX; processor 1, whose turn comes later, sends one each `pause` instructions. */
+function ringing(pause: number): Cpu {
+  const cpu = new Cpu({ memory: "64KiB", cpus: 2 });
+  cpu.enter("real", 0x1000, 0);
+  cpu.enter("protected32", 0x2000, 1);
+  cpu.set("activity", 0, 1);
+  cpu.set("RSP", 0x8000, 0);
+  cpu.write(8, [0x00, 0x11, 0, 0]); // NMI: 0000:1100
+  cpu.write(0x1000, [0xf4, 0xeb, 0xfd]); // hlt; jmp back
+  cpu.write(0x1100, [0x43, 0xcf]); // inc bx; iret
+  // mov ecx, pause; loop $; mov dword [fee00300], 000c0400 (NMI to all others); hlt
+  const ring = [0xb9, pause, 0, 0, 0, 0xe2, 0xfe, 0xc7, 0x05, 0, 3, 0xe0, 0xfe, 0, 4, 0x0c, 0];
+  cpu.write(0x2000, [...ring, ...ring, 0xf4]);
+  return cpu;
+}
+
+test("a halted processor whose turn is over hears a message of this round, even if then all are halted", () => {
+  const cpu = ringing(1);
+  assert.is(cpu.run({ nanoseconds: 1_000_000 }).reason, "idle");
+  assert.is(cpu.get("RBX", 0).toNumber(), 1); // two messages in one turn are one NMI that waits
+});
+
+test("a run of several processors that is cut by time ends in the same state", () => {
+  const whole = ringing(200);
+  whole.run({ nanoseconds: 200_000 });
+  const pieces = ringing(200);
+  while (pieces.now < whole.now) pieces.run({ nanoseconds: Math.min(777, whole.now - pieces.now) });
+  assert.is(pieces.digest(), whole.digest());
+  assert.is(whole.get("RBX", 0).toNumber(), 1);
+});
+
 test("two machines in one process share nothing but code", () => {
   const a = real([0x40, 0xf4]);
   const b = real([0x48, 0xf4]);

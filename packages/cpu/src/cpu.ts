@@ -20,7 +20,7 @@ import { CpuProbes } from "./core/probes.ts";
 import { Processor } from "./core/processor.ts";
 import { resetProcessor } from "./core/reset.ts";
 import { type Executor, evaluatorExecutor, run, step } from "./core/run.ts";
-import { cpuState, restoreProcessor, saveProcessor } from "./core/saved.ts";
+import { type CpuState, cpuState, restoreProcessor, saveProcessor } from "./core/saved.ts";
 import { fieldNamed, GPR_NAMES, S, STATE_TABLE, WINDOW, WINDOW_BYTES } from "./core/state.ts";
 import { type Costs, DEFAULT_COSTS } from "./costs.ts";
 import { Interpreter } from "./emit/interpreter.ts";
@@ -99,8 +99,9 @@ export class Cpu {
   readonly #seed: number;
   /** The processor whose registers are in the window. */
   #active = 0;
-  /** Where the processor that runs now stands in time when its slice ends. */
+  /** Where the round ends in virtual time, while it is under way. */
   #sliceEnd = 0;
+  #inRound = false;
   #stop = false;
   /** Whose turn it is in the round. */
   #turn = 0;
@@ -187,6 +188,8 @@ export class Cpu {
       resetProcessor(cpu);
       followApicBase(cpu);
       this.#seedRandom(cpu);
+      cpu.setU32(S.BUDGET, 0);
+      cpu.remaining = 0;
       cpu.retiredEnd = retired; // time and counts go on
       cpu.stopped = null;
     }
@@ -203,8 +206,9 @@ export class Cpu {
 
   /**
    * Runs until `instructions` are retired (all processors together; to the next block boundary), or for
-   * `nanoseconds` of virtual time, whichever is first; or until there is nothing to run. How a run is cut into calls
-   * changes nothing in what the guest does.
+   * `nanoseconds` of virtual time, whichever is first; or until there is nothing to run. Several processors finish the
+   * round they are in, which takes up to a quantum more: in between, some of them have reached the time and others not. How
+   * a run is cut into calls changes nothing in what the guest does.
    */
   run(limits: { instructions?: number; nanoseconds?: number } = {}): Stop {
     const start = this.retired,
@@ -218,13 +222,14 @@ export class Cpu {
       this.#round(wanted - (this.retired - start), end);
       const problem = this.processors.find((cpu) => cpu.stopped !== null);
       if (problem) return stop("unimplemented", problem.stopped!);
-      if (this.processors.some((cpu) => this.state("activity", cpu.id) === 2)) return stop("shutdown");
+      if (this.#shutDown()) return stop("shutdown");
       if (this.#asleep) return stop("idle");
     }
   }
-  /** Ends `run` at the next slice; for device callbacks. */
+  /** Ends `run` at the next block boundary; for device callbacks. */
   stop(): void {
     this.#stop = true;
+    this.processors[this.#active]!.limitTo(this.clock.now);
   }
   /** Virtual time that every processor has reached, in nanoseconds. */
   get now(): number {
@@ -238,40 +243,60 @@ export class Cpu {
    * and turns lie where they lie whatever limits cut them.
    */
   #round(instructions: number, end: number): void {
-    this.clock.fire();
-    const begin = this.clock.now;
     const { processors } = this;
     const first = this.retired;
-    const boundary = (Math.floor(begin / this.#quantum) + 1) * this.#quantum;
-    this.#sliceEnd = Math.min(boundary, Math.max(begin, this.clock.nextDue));
+    if (!this.#inRound) this.#beginRound();
+    const begin = this.clock.now;
     for (; this.#turn < processors.length; this.#turn++) {
       const cpu = this.#activate(this.#turn);
       if (cpu.time() < begin) cpu.charge(begin - cpu.time()); // it was halted
-      const budget = Math.min(this.#sliceEnd - cpu.time(), end - cpu.time(), instructions - (this.retired - first));
+      const last = processors.length === 1 ? Math.min(end, this.#sliceEnd) : this.#sliceEnd;
+      const budget = Math.min(last - cpu.time(), instructions - (this.retired - first));
       cpu.yielded = false;
       if (budget > 0) run(cpu, this.#executor, budget);
       if (this.clock.now !== begin) this.clock.restore({ ...this.clock.save(), now: begin });
       if (!this.#turnIsOver(cpu)) return;
     }
     this.#turn = 0;
+    this.#inRound = false;
+    if (this.#shutDown()) return; // what the board does about it, it does now
     this.#asleep = this.#idle() && this.clock.nextDue === Number.POSITIVE_INFINITY;
     if (this.#idle()) {
       const next = Math.min(end, this.clock.nextDue); // time jumps to the next timer
       if (next !== Number.POSITIVE_INFINITY) this.clock.advanceTo(Math.max(begin, next));
     } else if (processors.every((cpu) => this.#roundIsOver(cpu))) this.clock.advanceTo(this.#sliceEnd);
   }
+  /** Timers that are due fire, and the round's end is known, unless a device arms a timer before it. */
+  #beginRound(): void {
+    this.clock.fire();
+    const begin = this.clock.now,
+      boundary = (Math.floor(begin / this.#quantum) + 1) * this.#quantum;
+    this.#sliceEnd = Math.min(boundary, Math.max(begin, this.clock.nextDue));
+    this.#inRound = true;
+  }
+  /** Processors that are halted have waited until now: it is charged when they are looked at, or go on. */
+  #settleHalted(): void {
+    for (const cpu of this.processors) {
+      const waited = this.clock.now - this.#timeOf(cpu);
+      if (this.#halted(cpu) && waited > 0) this.#activate(cpu.id).charge(waited);
+    }
+  }
   /** False if a limit cut the turn: it goes on in the next call. */
   #turnIsOver(cpu: Processor): boolean {
     return cpu.yielded || this.#roundIsOver(cpu);
   }
   #roundIsOver(cpu: Processor): boolean {
-    return this.#halted(cpu) || this.#timeOf(cpu) >= this.#sliceEnd || cpu.stopped !== null;
+    const waits = this.#halted(cpu) && !cpu.attended;
+    return waits || this.#timeOf(cpu) >= this.#sliceEnd || cpu.stopped !== null;
   }
   #timeOf(cpu: Processor): number {
     return this.#retiredBy(cpu) + cpu.charged;
   }
   #idle(): boolean {
-    return this.processors.every((cpu) => this.#halted(cpu));
+    return this.processors.every((cpu) => this.#halted(cpu) && !cpu.attended);
+  }
+  #shutDown(): boolean {
+    return this.processors.some((cpu) => this.state("activity", cpu.id) === 2);
   }
   #halted(cpu: Processor): boolean {
     return this.state("activity", cpu.id) !== 0;
@@ -395,18 +420,27 @@ export class Cpu {
 
   /** The whole state as bytes, between two runs: restore it into a machine of the same options, whatever its executor. */
   save(): Uint8Array {
-    const processors = this.processors.map((cpu) => saveProcessor(this.#activate(cpu.id)));
-    return encodeState("castaway processors", STATE_VERSION, {
-      model: this.model.name,
-      clock: this.clock.save(),
-      turn: this.#turn,
-      processors,
-      ram: this.physical.ram,
-    });
+    return encodeState("castaway processors", STATE_VERSION, this.saveState());
   }
   /** @throws {StateError} if the bytes are damaged, or are of another version, model, memory size or number of processors. */
   restore(bytes: Uint8Array): void {
-    const saved = decodeState("castaway processors", STATE_VERSION, cpuState, bytes);
+    this.restoreState(decodeState("castaway processors", STATE_VERSION, cpuState, bytes));
+  }
+  /** The same as plain data, of the shape `cpuState`. `ram` is the memory itself: encode it before the machine runs on. */
+  saveState(): CpuState {
+    this.#settleHalted();
+    const processors = this.processors.map((cpu) => saveProcessor(this.#activate(cpu.id)));
+    return {
+      model: this.model.name,
+      clock: this.clock.save(),
+      turn: this.#turn,
+      roundEnd: this.#inRound ? this.#sliceEnd : null,
+      processors,
+      ram: this.physical.ram,
+    };
+  }
+  /** @throws {StateError} if it is of another model, memory size or number of processors; nothing is restored then. */
+  restoreState(saved: CpuState): void {
     if (saved.model !== this.model.name)
       throw new StateError("model", `it is of a ${saved.model}, this is a ${this.model.name}`);
     if (saved.ram.length !== this.physical.ramBytes)
@@ -423,6 +457,8 @@ export class Cpu {
     });
     this.clock.restore(saved.clock);
     this.#turn = saved.turn;
+    this.#inRound = saved.roundEnd !== null;
+    this.#sliceEnd = saved.roundEnd ?? 0;
   }
 
   /**
@@ -431,6 +467,7 @@ export class Cpu {
    */
   digest(options: { ram?: boolean } = {}): string {
     const digest = new Digest();
+    this.#settleHalted();
     for (const cpu of this.processors) {
       this.#activate(cpu.id);
       const flags = readFlags(this.physical);

@@ -7,6 +7,7 @@ export { type Model, modelNamed, modelNames, withFeatures } from "./core/model.t
 export { OpcodeMap } from "./core/opcodes.ts";
 export { MAX_CPUS, MAX_RAM, type MmioHandler, PhysicalMemory } from "./core/physical.ts";
 export type { CpuProbes, Delivery } from "./core/probes.ts";
+export { type CpuState, cpuState, type ProcessorState } from "./core/saved.ts";
 export { GPR_NAMES, STATE_TABLE } from "./core/state.ts";
 export { UNIMPLEMENTED, type Unimplemented } from "./core/unimplemented.ts";
 export { type Costs, DEFAULT_COSTS } from "./costs.ts";

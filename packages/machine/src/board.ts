@@ -9,22 +9,34 @@ import {
   Apm,
   AtaDrive,
   acpiFiles,
+  acpiState,
+  apmState,
   boardItems,
   bootFailWait,
   bootOrder,
+  type DiskTiming,
   DmaControllers,
   debugPort,
   displayFunction,
+  dmaState,
+  driveState,
   e820,
+  exitPort,
   FwCfg,
   fanOut,
+  fwCfgState,
   HostBridge,
   I8042,
   IoApic,
   IsaBridge,
+  i8042State,
+  ioApicState,
   Keyboard,
+  keyboardState,
   type MemorySpace,
   nvram,
+  OverlayDisk,
+  overlayState,
   type PamSegment,
   PciBus,
   type PciMapper,
@@ -33,15 +45,25 @@ import {
   Port61,
   Port92,
   PowerManagement,
+  pciBusState,
+  picsState,
+  pitState,
+  port61State,
+  port92State,
   type RegisterSpace,
   ResetControl,
   Rtc,
+  resetControlState,
+  rtcState,
   StdVga,
+  stdVgaState,
   Uart16550,
+  uartState,
   WiredOr,
 } from "@castaway/devices";
 import { type BlockDevice, Clock, type Dma, type IrqLine, Probe } from "@castaway/kit";
 import { MemoryMap } from "./memory-map.ts";
+import { Parts } from "./parts.ts";
 import { PortSpace } from "./ports.ts";
 
 const PAGE = 4096;
@@ -53,21 +75,30 @@ export interface Firmware {
   /** The video BIOS for the standard VGA; without it the machine has no display. */
   readonly videoBios?: Uint8Array;
 }
+/** A disk: its contents, and how long it takes. */
+export interface BoardDisk {
+  readonly medium: BlockDevice;
+  readonly timing: DiskTiming;
+}
 export interface BoardOptions extends CpuOptions {
   readonly firmware: Firmware;
   /** At most six; each is a port of the AHCI controller. */
-  readonly disks: readonly BlockDevice[];
+  readonly disks: readonly BoardDisk[];
   /** What the real-time clock shows at the start: seconds since 1970. */
   readonly startDate: number;
   /** MSI capability of the AHCI controller. */
   readonly msi: boolean;
   /** The firmware's screen also goes to the first serial port. */
   readonly serialConsole: boolean;
+  /** Whether a write to port 501 ends the run, for test programs. */
+  readonly exitPort: boolean;
 }
 /** What the board tells the machine that owns it. */
 export interface BoardEvents {
   reset(): void;
   powerOff(): void;
+  /** A test program wrote to the exit port, 501. */
+  exit(code: number): void;
 }
 
 export class Board {
@@ -96,7 +127,8 @@ export class Board {
   readonly #options: BoardOptions;
   /** Interrupt requests 0 to 15, wired-or. */
   readonly #irqs: readonly WiredOr[];
-  readonly #resettable: { reset(): void }[] = [];
+  /** Every chip by its name: `save`, `restore`, `reset` and `inspect` go through it. */
+  readonly parts = new Parts();
   readonly #bios: { readonly host: number; readonly bytes: number };
 
   constructor(options: BoardOptions, events: BoardEvents) {
@@ -120,61 +152,50 @@ export class Board {
     physical.u8.set(bios, this.#bios.host);
 
     // Interrupts.
-    this.pics = this.#keep(new Pics({ intr: { set: (high) => this.cpu.processors[0]!.apic!.setLine(0, high) } }));
-    this.ioApic = this.#keep(new IoApic({ deliver: (message) => apicBus.deliver(message) }));
+    const { parts } = this;
+    const intr = { set: (high: boolean) => this.cpu.processors[0]!.apic!.setLine(0, high) };
+    this.pics = parts.add("pics", new Pics({ intr }), picsState, "interrupts");
+    const ioApic = new IoApic({ deliver: (message) => apicBus.deliver(message) });
+    this.ioApic = parts.add("ioApic", ioApic, ioApicState, "interrupts");
     apicBus.onEoi((vector) => this.ioApic.endOfInterrupt(vector));
     this.#irqs = Array.from({ length: 16 }, (_, n) => new WiredOr(this.#wire(n)));
+    const a20 = new WiredOr({ set: (open) => this.memoryMap.setA20(open) });
+    const [fastA20, keyboardA20] = [a20.input(), a20.input()];
 
     // PCI.
-    this.hostBridge = this.#keep(new HostBridge({ pam: (segment) => this.#shadow(segment) }));
-    this.isaBridge = this.#keep(new IsaBridge({ irq: (n) => this.irq(n) }));
-    const reset = () => events.reset();
-    const resetControl = this.#keep(new ResetControl(reset));
-    this.pci = this.#keep(new PciBus({ pirq: this.isaBridge.pirq, resetControl: resetControl.ports }));
+    const hostBridge = new HostBridge({ pam: (segment) => this.#shadow(segment) });
+    this.hostBridge = parts.add("hostBridge", hostBridge, hostBridge.state, "pci");
+    const isaBridge = new IsaBridge({ irq: (n) => this.irq(n) });
+    this.isaBridge = parts.add("isaBridge", isaBridge, isaBridge.state, "pci");
+    const reset = () => events.reset(); // whoever asks, and for whichever reset: all of them lead to RESET#
+    const resetControl = parts.add("resetControl", new ResetControl(reset), resetControlState);
+    const pci = new PciBus({ pirq: this.isaBridge.pirq, resetControl: resetControl.ports });
+    this.pci = parts.add("pci", pci, pciBusState);
     this.pci.add(0, 0, this.hostBridge.pci);
     this.pci.add(1, 0, this.isaBridge.pci);
 
-    // Chipset and legacy devices: port, size, chip.
-    this.acpi = this.#keep(
-      new AcpiRegisters({ clock, sci: this.irq(9), sleep: (type) => type === 0 && events.powerOff() }),
-    );
-    const power = this.#keep(new PowerManagement({ mapper: this.#mapper, acpi: this.acpi.ports }));
-    this.pci.add(1, 3, power.pci);
-    this.pit = this.#keep(new Pit({ clock, irq: this.irq(0) }));
-    this.rtc = this.#keep(
-      new Rtc(
-        { clock, irq: this.irq(8) },
-        { start: options.startDate, nvram: nvram({ ram: physical.ramBytes, cpus: options.cpus ?? 1 }) },
-      ),
-    );
-    const dma = this.#keep(new DmaControllers());
-    const port61 = this.#keep(new Port61({ clock, pit: this.pit }));
-    const port92 = this.#keep(new Port92({ a20: () => {}, reset }));
-    const apm = this.#keep(new Apm({ acpi: (on) => this.acpi.enable(on) }));
-    this.keyboard = this.#keep(new Keyboard({ clock }));
-    this.i8042 = this.#keep(
-      new I8042({
-        clock,
-        keyboardIrq: this.irq(1),
-        mouseIrq: this.irq(12),
-        keyboard: this.keyboard,
-        a20: () => {},
-        resetCpu: reset,
-      }),
-    );
-    this.com1 = this.#keep(
-      new Uart16550({
-        clock,
-        irq: this.irq(4),
-        send: (byte) => this.serialOutput.active && this.serialOutput.emit(byte),
-      }),
-    );
-    const fwCfg = this.#keep(
-      new FwCfg({
-        items: boardItems({ cpus: options.cpus ?? 1, serialConsole: options.serialConsole }),
-        files: this.#files(),
-      }),
-    );
+    // Chipset and legacy devices.
+    const sleep = (type: number) => type === 0 && events.powerOff();
+    this.acpi = parts.add("acpi", new AcpiRegisters({ clock, sci: this.irq(9), sleep }), acpiState, "pci"); // hears IRQ 8
+    const power = new PowerManagement({ mapper: this.#mapper, acpi: this.acpi.ports });
+    this.pci.add(1, 3, parts.add("power", power, power.state, "pci").pci);
+    this.pit = parts.add("pit", new Pit({ clock, irq: this.irq(0) }), pitState);
+    this.rtc = parts.add("rtc", this.#rtc(options), rtcState);
+    const dma = parts.add("dma", new DmaControllers(), dmaState);
+    const port61 = parts.add("port61", new Port61({ clock, pit: this.pit }), port61State);
+    const port92 = parts.add("port92", new Port92({ a20: (on) => fastA20.set(on), reset }), port92State);
+    const apm = parts.add("apm", new Apm({ acpi: (on) => this.acpi.enable(on) }), apmState);
+    const keyboard = parts.add("keyboard", new Keyboard({ clock }), keyboardState);
+    this.keyboard = keyboard;
+    const i8042Env = { clock, keyboard, keyboardIrq: this.irq(1), mouseIrq: this.irq(12), resetCpu: reset };
+    this.i8042 = parts.add("i8042", new I8042({ ...i8042Env, a20: (on) => keyboardA20.set(on) }), i8042State);
+    const { serialOutput } = this;
+    const send = (byte: number) => serialOutput.active && serialOutput.emit(byte);
+    this.com1 = parts.add("com1", new Uart16550({ clock, irq: this.irq(4), send }), uartState);
+    const items = boardItems({ cpus: options.cpus ?? 1, serialConsole: options.serialConsole });
+    const fwCfg = parts.add("fwCfg", new FwCfg({ items, files: this.#files() }), fwCfgState);
+
+    // Which chip answers which ports: first port, how many, chip.
     const table: [port: number, size: number, chip: RegisterSpace][] = [
       [0x00, 16, dma.first],
       [0x20, 2, this.pics.master.ports],
@@ -197,11 +218,12 @@ export class Board {
       [0xcf8, 8, this.pci.ports],
     ];
     for (const [port, size, chip] of table) ports.map(port, size, chip);
+    if (options.exitPort) ports.map(0x501, 1, exitPort(events.exit));
     this.memoryMap.map(0xfec00000, PAGE, this.ioApic);
 
     // Display and storage.
     this.vga = videoBios === undefined ? null : this.#display(physical.allocate(VIDEO_MEMORY), videoBios);
-    this.drives = options.disks.map((medium) => this.#keep(new AtaDrive({ clock, medium })));
+    this.drives = options.disks.map((disk, n) => this.#drive(disk, n));
     this.ahci = this.drives.length === 0 ? null : this.#storage();
     this.#mapBios();
   }
@@ -215,9 +237,11 @@ export class Board {
     if (n === 2) return { set: () => {} };
     return fanOut(this.pics.line(n), this.ioApic.line(n === 0 ? 2 : n));
   }
-  #keep<D extends { reset(): void }>(device: D): D {
-    this.#resettable.push(device);
-    return device;
+  #rtc({ startDate, cpus = 1 }: BoardOptions): Rtc {
+    const { clock } = this;
+    const settings = nvram({ ram: this.cpu.physical.ramBytes, cpus });
+    const wake = { set: (asserted: boolean) => asserted && this.acpi.alarm() }; // [82371AB 7.2.1]: RTC_STS follows IRQ8
+    return new Rtc({ clock, irq: fanOut(this.irq(8), wake) }, { start: startDate, nvram: settings });
   }
   readonly #mapper: PciMapper = {
     map: (kind, base, size, space) => {
@@ -244,13 +268,23 @@ export class Board {
 
   #display(host: number, videoBios: Uint8Array): StdVga {
     const { physical } = this.cpu;
-    const vga = this.#keep(new StdVga({ clock: this.clock, memory: physical.u8.subarray(host, host + VIDEO_MEMORY) }));
-    const pci = this.#keep(displayFunction(vga, { mapper: this.#mapper }, videoBios));
+    const memory = physical.u8.subarray(host, host + VIDEO_MEMORY);
+    const vga = this.parts.add("vga", new StdVga({ clock: this.clock, memory }), stdVgaState);
+    const pci = displayFunction(vga, { mapper: this.#mapper }, videoBios);
+    this.parts.add("vgaPci", pci, pci.state, "pci");
     this.pci.add(2, 0, pci);
     this.ports.map(0x1ce, 3, vga.dispiPorts);
     this.ports.map(0x3b0, 0x30, vga.ports);
     this.memoryMap.map(0xa0000, 0x20000, vga.window);
     return vga;
+  }
+  /** An overlay's contents are part of the machine's state; other media keep themselves. */
+  #drive({ medium, timing }: BoardDisk, n: number): AtaDrive {
+    const { clock } = this;
+    const name = `disk${n}`;
+    if (medium instanceof OverlayDisk) this.parts.add(`${name}Overlay`, keeps(medium), overlayState, "medium");
+    const serial = `CA${String(n + 1).padStart(4, "0")}`;
+    return this.parts.add(name, new AtaDrive({ clock, medium, timing }, { serial }), driveState, "medium");
   }
   #storage(): AhciController {
     const { clock, drives } = this;
@@ -260,7 +294,8 @@ export class Board {
       dma: this.#dma,
       message: (address: number, data: number) => this.#message(address, data),
     };
-    const ahci = this.#keep(new AhciController(env, { clock, drives, msi: this.#options.msi }));
+    const ahci = new AhciController(env, { clock, drives, msi: this.#options.msi });
+    this.parts.add("ahci", ahci, ahci.state, "pci");
     this.pci.add(4, 0, ahci.pci);
     return ahci;
   }
@@ -294,7 +329,14 @@ export class Board {
 
   /** RESET# to every chip and processor; memory, media and time stay. */
   reset(): void {
-    for (const device of this.#resettable) device.reset();
+    this.parts.reset();
     this.cpu.reset();
   }
 }
+
+/** A medium as a part: RESET# does nothing to what is written. */
+const keeps = (overlay: OverlayDisk) => ({
+  reset: () => {},
+  save: () => overlay.save(),
+  restore: (state: ReturnType<typeof overlay.save>) => overlay.restore(state),
+});

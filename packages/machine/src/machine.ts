@@ -1,79 +1,95 @@
 /**
  * The machine as a library user holds it: build it, run it until something happens, type to it, read what it prints.
  *
- *     const pc = await Machine.create({ firmware, disks: [new OverlayDisk(new ImageDisk(bytes))] });
+ *     const pc = await Machine.create({ firmware, disks: [image], memory: "512MiB" });
  *     const stop = pc.run({ until: pc.com1.shows("login:"), atMost: seconds(60) });
  *     if (stop.reason === "watch") pc.com1.type("root\n");
  */
-import type { BlockDevice } from "@castaway/kit";
-import { Board, type Firmware } from "./board.ts";
-import { Transcript, type Watch } from "./console.ts";
-
-export interface MachineOptions {
-  readonly firmware: Firmware;
-  /** RAM: bytes, or text like "512MiB"; at most 3.5 GiB less ROMs and video memory. Default "128MiB". */
-  readonly memory?: number | string;
-  /** Processors, 1 to 16. Default 1. */
-  readonly cpus?: number;
-  /** Processor model; see `modelNames` of the processor. Default "westmere". */
-  readonly model?: string;
-  /** What runs the instructions. Default "interpreter"; the evaluator is the slow oracle. */
-  readonly executor?: "interpreter" | "evaluator";
-  /** At most six; each is a port of the AHCI controller, the first one is booted. Default none. */
-  readonly disks?: readonly BlockDevice[];
-  /** What the real-time clock shows at the start, in seconds since 1970. Default 1700000000, so that runs repeat. */
-  readonly startDate?: number;
-  /** Whether the AHCI controller offers message-signalled interrupts. Default true. */
-  readonly msi?: boolean;
-  /** Whether the firmware's screen also goes to the first serial port. Default false. */
-  readonly serialConsole?: boolean;
-}
+import { cpuState, type Stop } from "@castaway/cpu";
+import type { Keyboard } from "@castaway/devices";
+import { Digest, decodeState, encodeState, flag, ms, type Nanoseconds, Probe, record } from "@castaway/kit";
+import { Board } from "./board.ts";
+import { SerialPort, Transcript, type Watch } from "./console.ts";
+import { Display } from "./display.ts";
+import { inspect } from "./inspect.ts";
+import { boardOptions, configurationOf, type MachineOptions, unpacked } from "./options.ts";
+import { type Configuration, checkConfiguration, readSnapshot, SNAPSHOT_VERSION, writeSnapshot } from "./snapshot.ts";
 
 /** Why `run` came back. */
-export interface MachineStop {
-  readonly reason:
-    | "watch"
-    | "limit"
-    | "powered off"
-    /** Every processor waits and nothing will wake one: input may. */
-    | "idle"
-    | "shutdown"
-    | "unimplemented";
-  readonly detail: string;
+export type MachineStopReason =
+  /** What was waited for has happened; `detail` names it. */
+  | "watch"
+  /** The time or the instructions that were asked for are over. */
+  | "limit"
+  | "powered off"
+  /** `pause()` was called. */
+  | "paused"
+  /** A test program wrote to the exit port; `detail` is what it wrote. */
+  | "exit"
+  /** Every processor waits, and no timer will wake one: input may. */
+  | "idle"
+  /** A breakpoint or watchpoint was met, or the step is done: `cpu` and `address` say where. */
+  | "breakpoint"
+  | "watchpoint"
+  | "step"
+  /** The guest did what this processor does not do yet; `detail` names it. It cannot go on. */
+  | "unimplemented";
+
+export interface MachineStop extends Omit<Stop, "reason"> {
+  readonly reason: MachineStopReason;
 }
 
-/** A serial port, seen from outside: what it prints, and typing into it. */
-export class SerialPort extends Transcript {
-  readonly #receive: (bytes: Uint8Array) => void;
-  constructor(receive: (bytes: Uint8Array) => void) {
-    super();
-    this.#receive = receive;
-  }
-  /** Sends characters to the guest, which takes them as it makes room. Characters above FF are sent as their low byte. */
-  type(text: string): void {
-    this.#receive(Uint8Array.from(text, (c) => c.charCodeAt(0)));
-  }
+export interface RunLimits {
+  /** Ends the run when one of them is seen. */
+  readonly until?: Watch | readonly Watch[];
+  /** Virtual time. Default: no limit. */
+  readonly atMost?: Nanoseconds;
+  /** Instructions of all processors together, to the next block boundary. Default: no limit. */
+  readonly instructions?: number;
 }
+
+const machineState = record({ poweredOff: flag });
+
+/** How often conditions that nobody tells of are looked at. */
+const POLL: Nanoseconds = ms(10);
 
 export class Machine {
+  /** The parts, with their probes, for who wants to look or reach deeper. */
   readonly board: Board;
+  /** The first serial port. */
   readonly com1: SerialPort;
+  /** What firmware printed on port 402, and what programs printed on port E9. */
   readonly firmwareLog = new Transcript();
   readonly debugLog = new Transcript();
+  readonly screen: Display;
+  /** The machine was reset: by the guest, by a triple fault, or by {@link reset}. */
+  readonly resets = new Probe<{ readonly by: "guest" | "triple fault" | "user"; readonly now: Nanoseconds }>("resets");
+  readonly #configuration: Configuration;
+  /** What made the processors stop, if something but themselves did. */
+  #stop: { reason: MachineStopReason; detail: string } | null = null;
+  #resetWanted: "guest" | "triple fault" | null = null;
   #poweredOff = false;
-  #resetWanted = false;
 
+  /** Builds a machine and switches it on. @throws ConfigError that says which option is wrong and what is allowed */
+  static async create(options: MachineOptions): Promise<Machine> {
+    return new Machine(await unpacked(options));
+  }
+
+  /** The same without waiting, for images that are not compressed. @throws ConfigError */
   constructor(options: MachineOptions) {
-    const { memory = "128MiB", disks = [], startDate = 1_700_000_000, msi = true, serialConsole = false } = options;
+    const { memory, ...settled } = boardOptions(options);
     this.board = new Board(
-      { ...options, memory, disks, startDate, msi, serialConsole },
+      { ...settled, memory },
       {
-        reset: () => this.#interrupt(() => (this.#resetWanted = true)),
+        reset: () => this.#interrupt(() => (this.#resetWanted = "guest")),
         powerOff: () => this.#interrupt(() => (this.#poweredOff = true)),
+        exit: (code) => this.#interrupt(() => (this.#stop = { reason: "exit", detail: String(code) })),
       },
     );
     const { board } = this;
+    this.#configuration = configurationOf(settled, board.cpu);
     this.com1 = new SerialPort((bytes) => board.com1.receive(bytes));
+    this.screen = new Display(board.vga);
     for (const [probe, transcript] of [
       [board.serialOutput, this.com1],
       [board.firmwareLog, this.firmwareLog],
@@ -90,44 +106,133 @@ export class Machine {
   }
 
   /** Virtual time in nanoseconds since power-on. */
-  get now(): number {
+  get now(): Nanoseconds {
     return this.board.cpu.now;
+  }
+  /** Instructions retired since power-on, all processors together. */
+  get instructions(): number {
+    return this.board.cpu.retired;
   }
   get poweredOff(): boolean {
     return this.#poweredOff;
   }
-  /** The screen as lines of text; none without a display or in a graphics mode. */
-  get screen(): readonly string[] {
-    return this.board.vga?.screen()?.lines ?? [];
+  /** Types text and presses keys: `keyboard.type("ls\n")`, `keyboard.press("ControlLeft", "KeyC")`. */
+  get keyboard(): Keyboard {
+    return this.board.keyboard;
   }
 
+  // ---- running ----
+
   /**
-   * Runs until the watch has seen what it waits for, or `atMost` nanoseconds of virtual time have passed, or the
-   * machine is off or stuck.
+   * Runs until something that was asked for happens, the limits are reached, or the machine is off or stuck. How a run is
+   * cut into calls changes nothing in what the guest does.
    */
-  run({ until, atMost = Number.POSITIVE_INFINITY }: { until?: Watch; atMost?: number } = {}): MachineStop {
-    const end = this.now + atMost;
+  run({ until = [], atMost = Number.POSITIVE_INFINITY, instructions }: RunLimits = {}): MachineStop {
+    const watches: readonly Watch[] = "seen" in until ? [until] : until;
+    return this.#run(watches, this.now + atMost, instructions ?? Number.POSITIVE_INFINITY, {});
+  }
+  /**
+   * Runs until processor `cpu` has retired one instruction (one iteration if it repeats) or taken an event; other
+   * processors run in their turns as ever.
+   */
+  step(cpu = 0, { atMost = Number.POSITIVE_INFINITY }: { atMost?: Nanoseconds } = {}): MachineStop {
+    return this.#run([], this.now + atMost, Number.POSITIVE_INFINITY, { stepping: cpu });
+  }
+  /** Ends `run` at the next block boundary; for listeners of probes, and for input that arrives meanwhile. */
+  pause(): void {
+    this.#interrupt(() => (this.#stop ??= { reason: "paused", detail: "" }));
+  }
+
+  #run(watches: readonly Watch[], end: Nanoseconds, instructions: number, how: { stepping?: number }): MachineStop {
+    const { cpu } = this.board;
+    const first = cpu.retired;
+    const polled = watches.some((watch) => watch.poll !== undefined);
     for (;;) {
-      if (this.#resetWanted) {
-        this.#resetWanted = false;
-        this.board.reset();
-      }
-      if (until?.seen) return { reason: "watch", detail: until.name };
-      if (this.#poweredOff) return { reason: "powered off", detail: "" };
-      if (this.now >= end) return { reason: "limit", detail: "" };
-      const stop = this.board.cpu.run({ nanoseconds: end - this.now });
-      if (stop.reason === "shutdown")
-        this.#resetWanted = true; // a triple fault resets a PC
-      else if (stop.reason !== "limit" && stop.reason !== "stopped")
-        return { reason: stop.reason, detail: stop.detail };
+      const retired = cpu.retired - first;
+      const why = this.#whyStop(watches, end, retired >= instructions);
+      if (why !== null) return { ...why, instructions: retired };
+      const pollAt = polled ? (Math.floor(this.now / POLL) + 1) * POLL : end;
+      const limits = { instructions: instructions - retired, nanoseconds: Math.min(end, pollAt) - this.now };
+      const { reason, ...rest } = cpu.run({ ...limits, ...how });
+      if (reason === "shutdown")
+        this.#resetWanted = "triple fault"; // the chipset answers with RESET#
+      else if (reason !== "limit" && reason !== "stopped")
+        return { ...rest, reason, instructions: cpu.retired - first };
     }
   }
-  /** Presses the power button: the guest is told by ACPI. */
+  /** What ends the run here, if anything does; a reset that was asked for is done first. */
+  #whyStop(watches: readonly Watch[], end: Nanoseconds, enough: boolean): Omit<MachineStop, "instructions"> | null {
+    if (this.#resetWanted !== null) this.#reset(this.#resetWanted);
+    for (const watch of watches) if (!watch.seen) watch.poll?.();
+    const seen = watches.find((watch) => watch.seen);
+    if (seen) return { reason: "watch", detail: seen.name };
+    if (this.#poweredOff) return { reason: "powered off", detail: "" };
+    const stop = this.#stop;
+    this.#stop = null;
+    if (stop !== null) return stop;
+    return this.now >= end || enough ? { reason: "limit", detail: "" } : null;
+  }
+
+  /** Presses the power button: the guest is told by ACPI, and may take its time. */
   powerButton(): void {
     this.board.acpi.pressPowerButton();
   }
   /** Presses the reset button. */
   reset(): void {
+    this.#reset("user");
+  }
+  #reset(by: "guest" | "triple fault" | "user"): void {
+    this.#resetWanted = null;
     this.board.reset();
+    if (this.resets.active) this.resets.emit({ by, now: this.now });
+  }
+
+  // ---- the whole state ----
+
+  /**
+   * The machine as bytes, to be restored into one of the same options and images, between two runs. Overlays over images are in it;
+   * images and other media are not, they are only recognised again.
+   * @param compress default true; takes about a second for 100 MiB of used memory
+   */
+  async save({ compress = true }: { compress?: boolean } = {}): Promise<Uint8Array> {
+    return writeSnapshot(this.#configuration, this.saveState(), compress);
+  }
+  /** @throws StateError if the bytes are damaged, or are of another version or another machine; nothing is restored then. */
+  async restore(snapshot: Uint8Array): Promise<void> {
+    const { header, state } = await readSnapshot(snapshot);
+    checkConfiguration(header.configuration, this.#configuration);
+    this.restoreState(state);
+  }
+  /** What {@link save} writes, uncompressed and without the header: for many saves in one process. */
+  saveState(): Uint8Array {
+    const { cpu, parts } = this.board;
+    const machine = { poweredOff: this.#poweredOff };
+    return encodeState("castaway machine", SNAPSHOT_VERSION, { machine, parts: parts.save(), cpu: cpu.saveState() });
+  }
+  /** @throws StateError as {@link restore} does */
+  restoreState(state: Uint8Array): void {
+    const { cpu, parts, clock } = this.board;
+    const shape = record({ machine: machineState, parts: parts.shape, cpu: cpuState });
+    const saved = decodeState("castaway machine", SNAPSHOT_VERSION, shape, state);
+    clock.restore(saved.cpu.clock);
+    parts.restore(saved.parts);
+    cpu.restoreState(saved.cpu);
+    this.#poweredOff = saved.machine.poweredOff;
+    this.#resetWanted = this.#stop = null;
+  }
+  /**
+   * A digest of everything that a guest can observe: processors, memory, devices, overlays, time. Equal runs have equal
+   * digests at equal times, whatever executed them and however they were cut.
+   */
+  digest(): string {
+    const { cpu, parts } = this.board;
+    return new Digest().text(cpu.digest()).update(parts.bytes()).hex();
+  }
+  /**
+   * Looks at a part by its path: `cpu0.RIP`, `ahci.hba.ports[0]`, `clock.pending`; the empty path lists what there is.
+   * @throws ConfigError that lists what there is where the path goes wrong
+   */
+  inspect(path = ""): unknown {
+    return inspect(this.board, path);
   }
 }

@@ -7,8 +7,11 @@ import type { RegisterSpace } from "@castaway/devices";
 
 const PAGE = 4096;
 const PAGES = 1 << 20;
+/** Address line 20, as a bit of page numbers. */
+const A20 = 1 << 8;
 
-interface Range {
+/** Physical addresses that a device answers. */
+export interface MemoryRange {
   readonly base: number;
   readonly size: number;
   readonly space: RegisterSpace;
@@ -27,7 +30,10 @@ export class MemoryMap {
   readonly #physical: PhysicalMemory;
   readonly #changed: () => void;
   readonly #ground = new Map<number, Ground>();
-  readonly #ranges = new Map<number, Range[]>();
+  /** Of each page the ranges that cover some of it, the latest last. */
+  readonly #pages = new Map<number, MemoryRange[]>();
+  readonly #ranges = new Set<MemoryRange>();
+  #a20 = true;
 
   /** `changed` is called after every change: translations of addresses to host memory are stale. */
   constructor(physical: PhysicalMemory, changed: () => void) {
@@ -45,30 +51,47 @@ export class MemoryMap {
     this.#changed();
   }
 
+  /**
+   * Gate A20 [SDM 3B 20.1.1]: while it is closed, RAM at odd megabytes is not reached: the even ones below appear there.
+   * Devices and the firmware's ROM stay where they are. Code that is overwritten through the other address goes stale.
+   */
+  setA20(open: boolean): void {
+    if (open === this.#a20) return;
+    this.#a20 = open;
+    for (let page = A20; page < this.#physical.ramBytes / PAGE; page += page & A20 ? 1 : A20) this.#apply(page);
+    this.#changed();
+  }
+
   /** A device decodes these addresses from now on. `host`: it is plain memory there. */
   map(base: number, size: number, space: RegisterSpace, host = 0, writable = true): void {
     const range = { base, size, space, host, writable };
+    this.#ranges.add(range);
     for (const page of pagesOf(base, size)) {
-      const list = this.#ranges.get(page) ?? [];
+      const list = this.#pages.get(page) ?? [];
       list.push(range);
-      this.#ranges.set(page, list);
+      this.#pages.set(page, list);
       this.#apply(page);
     }
     this.#changed();
   }
   unmap(base: number, size: number, space: RegisterSpace): void {
+    for (const range of this.#ranges) if (range.space === space && range.base === base) this.#ranges.delete(range);
     for (const page of pagesOf(base, size)) {
-      const list = (this.#ranges.get(page) ?? []).filter((r) => !(r.space === space && r.base === base));
-      if (list.length > 0) this.#ranges.set(page, list);
-      else this.#ranges.delete(page);
+      const list = (this.#pages.get(page) ?? []).filter((r) => !(r.space === space && r.base === base));
+      if (list.length > 0) this.#pages.set(page, list);
+      else this.#pages.delete(page);
       this.#apply(page);
     }
     this.#changed();
   }
+  /** What devices decode now, by its first address; of ranges that begin there together the one that answers comes last. */
+  ranges(): MemoryRange[] {
+    return [...this.#ranges].sort((a, b) => a.base - b.base);
+  }
 
   #apply(page: number): void {
     const { readHost, writeHost, ramBytes } = this.#physical;
-    const ranges = this.#ranges.get(page);
+    const ranges = this.#pages.get(page);
     const whole = ranges?.at(-1);
     if (whole !== undefined && whole.host !== 0) {
       const host = whole.host + (page * PAGE - whole.base);
@@ -77,7 +100,8 @@ export class MemoryMap {
       writeHost[page] = whole.writable ? host : 0;
     } else if (whole !== undefined) this.#physical.mapMmio(page, this.#handler(page));
     else {
-      const ground = this.#ground.get(page) ?? (page < ramBytes / PAGE ? this.#ram(page) : { read: 0, write: 0 });
+      const gated = this.#a20 || page >= ramBytes / PAGE ? page : page & ~A20;
+      const ground = this.#ground.get(gated) ?? (gated < ramBytes / PAGE ? this.#ram(gated) : { read: 0, write: 0 });
       this.#physical.unmap(page);
       readHost[page] = ground.read;
       writeHost[page] = ground.write;
@@ -90,7 +114,7 @@ export class MemoryMap {
   /** The last range that covers an address answers; between ranges of a page there is nothing. */
   #handler(page: number): MmioHandler {
     const find = (address: number) =>
-      this.#ranges
+      this.#pages
         .get(page)
         ?.filter((r) => address >= r.base && address < r.base + r.size)
         .at(-1);

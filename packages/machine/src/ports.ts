@@ -1,7 +1,8 @@
 /** The I/O port space: which chip answers which port. */
 import type { RegisterSpace } from "@castaway/devices";
 
-interface Place {
+/** Ports that a chip answers. */
+export interface PortRange {
   readonly space: RegisterSpace;
   readonly base: number;
   readonly size: number;
@@ -9,12 +10,14 @@ interface Place {
 
 /** An access that no single chip covers is cut into bytes; where nobody answers, bits read as ones and writes are lost. */
 export class PortSpace {
-  readonly #places: (Place | undefined)[] = new Array(0x10000);
-  readonly #stacks = new Map<number, Place[]>();
+  readonly #places: (PortRange | undefined)[] = new Array(0x10000);
+  readonly #stacks = new Map<number, PortRange[]>();
+  readonly #ranges = new Set<PortRange>();
 
   /** The latest mapping of a port answers, as long as it is there. */
   map(base: number, size: number, space: RegisterSpace): void {
     const place = { space, base, size };
+    this.#ranges.add(place);
     for (let port = base; port < Math.min(base + size, 0x10000); port++) {
       const stack = this.#stacks.get(port) ?? [];
       stack.push(place);
@@ -23,11 +26,16 @@ export class PortSpace {
     }
   }
   unmap(base: number, size: number, space: RegisterSpace): void {
+    for (const range of this.#ranges) if (range.space === space && range.base === base) this.#ranges.delete(range);
     for (let port = base; port < Math.min(base + size, 0x10000); port++) {
       const stack = (this.#stacks.get(port) ?? []).filter((p) => !(p.space === space && p.base === base));
       this.#stacks.set(port, stack);
       this.#places[port] = stack.at(-1);
     }
+  }
+  /** What is mapped now, by its first port; of ranges that begin at the same port the one that answers comes last. */
+  ranges(): PortRange[] {
+    return [...this.#ranges].sort((a, b) => a.base - b.base);
   }
 
   read(port: number, bytes: number): number {

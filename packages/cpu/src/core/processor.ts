@@ -66,6 +66,8 @@ export class Processor {
   /** Events from outside that this processor has not looked at yet: bits of S.PENDING, and the vector of a SIPI. */
   signals = 0;
   sipiVector = 0;
+  /** Told to look for events since it looked last. */
+  attended = false;
   /** The turn ended with a PAUSE: the other processors go on first. */
   yielded = false;
   /** Logical processors of the machine, for CPUID. */
@@ -170,8 +172,9 @@ export class Processor {
   inShadow(): boolean {
     return this.retired() < this.shadowEnd;
   }
-  /** Makes the loop look for events at the next block boundary. */
+  /** Makes the loop look for events at the next block boundary; a processor that is halted has a turn for it. */
   attend(): void {
+    this.attended = true;
     this.memory.i32[S.ATTENTION >> 2] = 1;
   }
   /** Virtual time in nanoseconds that this processor has spent: an instruction each, what it was charged, and halts. */

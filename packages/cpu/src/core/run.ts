@@ -24,6 +24,7 @@ export function run(cpu: Processor, executor: Executor, instructions: number): v
   while (!cpu.stopped) {
     if (i32[S.ATTENTION >> 2] !== 0) {
       i32[S.ATTENTION >> 2] = 0;
+      cpu.attended = false;
       takeEvent(cpu);
       if (cpu.inShadow()) i32[S.ATTENTION >> 2] = 1; // look again after the shadow's one instruction
     }

@@ -5,6 +5,7 @@ import {
   flag,
   i32,
   list,
+  natural,
   nullable,
   real,
   record,
@@ -43,6 +44,7 @@ export const processorState = record({
   signals: u32,
   sipiVector: u32,
   stopped: nullable(text),
+  attended: flag,
   apic: nullable(localApicState),
 });
 export type ProcessorState = StateOf<typeof processorState>;
@@ -74,6 +76,7 @@ const pick = ({
   signals,
   sipiVector,
   stopped,
+  attended,
 }: Processor) => ({
   retiredEnd,
   charged,
@@ -86,6 +89,7 @@ const pick = ({
   signals,
   sipiVector,
   stopped,
+  attended,
 });
 
 /** Into the window; derived fields are recomputed. */
@@ -110,6 +114,9 @@ export const cpuState = record({
   clock: clockState,
   /** Whose turn it is in the round. */
   turn: u32,
+  /** When the round ends that is under way; null between rounds. */
+  roundEnd: nullable(natural),
   processors: list(processorState as Shape<ProcessorState>),
   ram: bytes(),
 });
+export type CpuState = StateOf<typeof cpuState>;

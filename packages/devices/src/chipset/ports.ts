@@ -56,18 +56,20 @@ export class Port92 implements Device<StateOf<typeof port92State>> {
   readonly #env: { a20(on: boolean): void; readonly reset: ResetRequest };
   #value = 0;
 
-  /** `a20` is told at every write; not at reset, where the keyboard controller keeps A20 open. */
+  /** `a20` is told at every write, at reset and at restore: one of the sources that open the gate. */
   constructor(env: { a20(on: boolean): void; readonly reset: ResetRequest }) {
     this.#env = env;
   }
   reset(): void {
     this.#value = 0;
+    this.#env.a20(false);
   }
   save() {
     return { value: this.#value };
   }
   restore(state: StateOf<typeof port92State>): void {
     this.#value = state.value;
+    this.#env.a20((state.value & FAST.A20) !== 0);
   }
   #write(value: number): void {
     const rises = (value & ~this.#value & FAST.INIT) !== 0;

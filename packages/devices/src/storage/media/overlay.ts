@@ -42,12 +42,13 @@ export class OverlayDisk implements BlockDevice, Discardable {
   readonly sectorSize: number;
   readonly sectors: number;
   readonly readOnly = false;
-  readonly #base: BlockDevice;
+  /** What is read where nothing was written. */
+  readonly base: BlockDevice;
   readonly #perPiece: number;
   #pieces = new Map<number, Piece>();
 
   constructor(base: BlockDevice) {
-    this.#base = base;
+    this.base = base;
     this.sectorSize = base.sectorSize;
     this.sectors = base.sectors;
     this.#perPiece = pieceSize / base.sectorSize;
@@ -62,7 +63,7 @@ export class OverlayDisk implements BlockDevice, Discardable {
       const part = into.subarray((at - lba) * size, (stop - lba) * size);
       const within = at % this.#perPiece;
       if (piece === undefined || piece.written[within] === 0) {
-        if (!this.#base.read(at, part)) return false;
+        if (!this.base.read(at, part)) return false;
       } else if (piece.data === null) part.fill(0);
       else part.set(piece.data.subarray(within * size, within * size + part.length));
       at = stop;
@@ -97,7 +98,7 @@ export class OverlayDisk implements BlockDevice, Discardable {
       const number = Math.floor(at / this.#perPiece);
       const stop = Math.min(end, (number + 1) * this.#perPiece);
       const within = at % this.#perPiece;
-      if (this.#base instanceof ZeroDisk && stop - at === this.#perPiece) this.#pieces.delete(number);
+      if (this.base instanceof ZeroDisk && stop - at === this.#perPiece) this.#pieces.delete(number);
       else {
         const piece = this.#piece(number);
         piece.written.fill(1, within, within + stop - at);
