@@ -54,5 +54,5 @@ export interface RemoteStatus {
   readonly running: boolean;
 }
 
-/** Takes what the first serial port printed in a slice. Made with `proxy((bytes) => ...)`. */
+/** Takes what the first serial port printed in a slice. Made with `proxy((bytes: Uint8Array) => ...)`. */
 export type SerialListener = ((bytes: Uint8Array) => unknown) & ProxyMarked;

@@ -9,7 +9,7 @@
  *       firmware: { bios: "firmware/seabios/bios.bin", videoBios: "firmware/seabios/vgabios-stdvga.bin" },
  *       disks: ["firmware/demo/demo.img.gz"],
  *     });
- *     await pc.onSerial(proxy((bytes) => terminal.write(bytes)));
+ *     await pc.onSerial(proxy((bytes: Uint8Array) => terminal.write(bytes)));
  *     const stop = await pc.run({ until: "castaway# ", atMost: 60e9 });
  *     if (stop.reason !== "watch") throw new Error(`no shell: ${stop.reason} ${stop.detail}`);
  *     await pc.type("check\n");
