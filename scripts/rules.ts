@@ -156,7 +156,7 @@ function imports(tree: ts.SourceFile): Finding[] {
       const theirs = layerOf(target);
       if (theirs !== own && own?.startsWith("packages/"))
         say(node, "import-by-name", `"${name}" leaves ${own}: import another package by its name`);
-      if (!/\.(ts|mts|mjs|js|json)$/.test(name)) say(node, "import-extension", `write "${name}.ts"`);
+      if (!/\.(ts|mts|mjs|js|json|css)$/.test(name)) say(node, "import-extension", `write "${name}.ts"`);
     } else if (/^(@castaway\/|castaway(\/|$))/.test(name)) {
       const theirs = name.startsWith("@") ? `packages/${name.slice("@castaway/".length)}` : "packages/machine";
       if (theirs === own) say(node, "import-by-name", "within its package a file imports by relative path");
