@@ -20,6 +20,7 @@ import {
   displayFunction,
   dmaState,
   driveState,
+  E1000,
   e820,
   exitPort,
   FwCfg,
@@ -61,13 +62,16 @@ import {
   uartState,
   WiredOr,
 } from "@castaway/devices";
-import { type BlockDevice, Clock, type Dma, type IrqLine, Probe } from "@castaway/kit";
+import { type BlockDevice, Clock, type Dma, type EthernetPort, type IrqLine, Probe } from "@castaway/kit";
 import { MemoryMap } from "./memory-map.ts";
 import { Parts } from "./parts.ts";
 import { PortSpace } from "./ports.ts";
 
 const PAGE = 4096;
 const VIDEO_MEMORY = 16 << 20;
+const NETWORK_SLOTS = [3, 5];
+/** Open Firmware paths, as SeaBIOS compares them. */
+const BOOT_PATHS = { disk: "/pci@i0cf8/*@4/drive@0/disk@0", network: "/pci@i0cf8/ethernet@3" };
 
 export interface Firmware {
   /** The system BIOS, 128 or 256 KiB. */
@@ -80,10 +84,25 @@ export interface BoardDisk {
   readonly medium: BlockDevice;
   readonly timing: DiskTiming;
 }
+/** A network card of the type 82540EM. */
+export interface BoardCard {
+  readonly mac: string;
+  /** What SeaBIOS finds in its expansion ROM. */
+  readonly rom?: Uint8Array;
+  /** The socket in the wall. Without it there is no link. */
+  readonly port?: EthernetPort;
+}
+/** What the firmware may boot from. */
+export type BootDevice = "disk" | "network";
+
 export interface BoardOptions extends CpuOptions {
   readonly firmware: Firmware;
   /** At most six; each is a port of the AHCI controller. */
   readonly disks: readonly BoardDisk[];
+  /** At most two: in PCI slots 3 and 5. */
+  readonly networkCards: readonly BoardCard[];
+  /** What the firmware tries, in this order; then it stops. */
+  readonly boot: readonly BootDevice[];
   /** What the real-time clock shows at the start: seconds since 1970. */
   readonly startDate: number;
   /** MSI capability of the AHCI controller. */
@@ -117,6 +136,7 @@ export class Board {
   readonly vga: StdVga | null;
   readonly drives: readonly AtaDrive[];
   readonly ahci: AhciController | null;
+  readonly networkCards: readonly E1000[];
   readonly pci: PciBus;
   readonly hostBridge: HostBridge;
   readonly isaBridge: IsaBridge;
@@ -225,6 +245,7 @@ export class Board {
     this.vga = videoBios === undefined ? null : this.#display(physical.allocate(VIDEO_MEMORY), videoBios);
     this.drives = options.disks.map((disk, n) => this.#drive(disk, n));
     this.ahci = this.drives.length === 0 ? null : this.#storage();
+    this.networkCards = options.networkCards.map((card, n) => this.#networkCard(card, n));
     this.#mapBios();
   }
 
@@ -300,12 +321,22 @@ export class Board {
     return ahci;
   }
 
+  #networkCard({ mac, rom, port }: BoardCard, n: number): E1000 {
+    const [slot, name] = [NETWORK_SLOTS[n]!, `networkCard${n}`];
+    const env = { mapper: this.#mapper, intx: this.pci.intx(slot, 1), dma: this.#dma };
+    const card = new E1000(env, { clock: this.clock, mac, rom, port, name });
+    this.parts.add(name, card, card.state, "pci");
+    this.pci.add(slot, 0, card.pci);
+    return card;
+  }
+
   #files(): Record<string, Uint8Array> {
+    const paths = this.#options.boot.map((device) => BOOT_PATHS[device]);
     return {
       "etc/e820": e820(this.cpu.physical.ramBytes),
       ...acpiFiles({ cpus: this.#options.cpus ?? 1 }),
       "etc/boot-fail-wait": bootFailWait(undefined),
-      bootorder: bootOrder(["/pci@i0cf8/*@4/drive@0/disk@0", "HALT"]),
+      bootorder: bootOrder([...paths, "HALT"]),
     };
   }
 

@@ -11,7 +11,7 @@ import {
   ssdTiming,
 } from "@castaway/devices";
 import { type BlockDevice, ConfigError, Digest, type Nanoseconds } from "@castaway/kit";
-import type { BoardDisk, BoardOptions, Firmware } from "./board.ts";
+import type { BoardCard, BoardDisk, BoardOptions, BootDevice, Firmware } from "./board.ts";
 import { type Configuration, fingerprint } from "./snapshot.ts";
 
 /** How long a disk takes: nothing, like a SATA solid-state disk, or like a hard disk of 7200 revolutions a minute. */
@@ -30,6 +30,12 @@ export interface Disk {
   readonly name?: string;
 }
 
+/** A network card of the machine. */
+export type NetworkCard = Omit<BoardCard, "mac"> & {
+  /** Default 52:54:00:12:34:56, and :57 for the second one. */
+  readonly mac?: string;
+};
+
 export interface MachineOptions {
   /** The firmware's images; see `loadFirmware`. */
   readonly firmware: Firmware;
@@ -43,6 +49,13 @@ export interface MachineOptions {
   readonly executor?: "interpreter" | "evaluator";
   /** At most six: ports 0 to 5 of the AHCI controller. The first one is booted. Default none. */
   readonly disks?: readonly (Disk | Uint8Array | BlockDevice)[];
+  /**
+   * Network cards (82540EM), at most two: in PCI slots 3 and 5. `rom` is the option ROM that the firmware finds in it,
+   * iPXE's for instance; `port` the socket in the wall. Default none.
+   */
+  readonly networkCards?: readonly NetworkCard[];
+  /** What the firmware tries to boot, in this order. Default: the disk, then the network, as far as they are there. */
+  readonly boot?: readonly BootDevice[];
   /** What the real-time clock shows at power-on, in seconds since 1970. Default 1700000000, so that runs repeat. */
   readonly startDate?: number;
   /** Whether the AHCI controller offers message-signalled interrupts. Default true. */
@@ -70,7 +83,8 @@ export async function unpacked(options: MachineOptions): Promise<MachineOptions>
 
 /** What a board is built from: options with defaults filled in. @throws ConfigError */
 export function boardOptions(options: MachineOptions): BoardOptions {
-  const { disks = [], startDate = 1_700_000_000 } = options;
+  const { disks = [], networkCards = [], startDate = 1_700_000_000 } = options;
+  if (networkCards.length > 2) throw new ConfigError("networkCards", networkCards.length, "at most 2");
   if (disks.length > 6) throw new ConfigError("disks", disks.length, "at most 6");
   if (!(Number.isSafeInteger(startDate) && startDate >= 0 && startDate < 2 ** 33))
     throw new ConfigError("startDate", startDate, "seconds since 1970: 0 to 8589934591");
@@ -86,6 +100,8 @@ export function boardOptions(options: MachineOptions): BoardOptions {
     ...given(options),
     startDate,
     disks: disks.map(boardDisk),
+    networkCards: networkCards.map((card, n) => ({ mac: `52:54:00:12:34:5${6 + n}`, ...card })),
+    boot: bootDevices(options.boot ?? ["disk", "network"], disks.length > 0, networkCards[0]?.rom !== undefined),
   };
 }
 
@@ -102,6 +118,13 @@ function boardDisk(disk: Disk | Uint8Array | BlockDevice, n: number): BoardDisk 
     throw new ConfigError(name, "a gzip image", "raw bytes here; Machine.create unpacks gzip");
   const device = medium instanceof Uint8Array ? new OverlayDisk(new ImageDisk(medium)) : medium;
   return { medium: device, timing: typeof timing === "string" ? timingNamed(timing, device.sectors) : timing };
+}
+
+function bootDevices(wanted: readonly string[], disk: boolean, network: boolean): BootDevice[] {
+  const there = { disk, network };
+  for (const device of wanted)
+    if (!Object.hasOwn(there, device)) throw new ConfigError("boot", device, '"disk" or "network"');
+  return (wanted as readonly BootDevice[]).filter((device) => there[device]);
 }
 
 function timingNamed(name: string, sectors: number): DiskTiming {
@@ -141,6 +164,10 @@ export function configurationOf(options: Omit<BoardOptions, "memory">, cpu: Cpu)
     quantum,
     seed,
     costs: JSON.stringify(costs),
+    boot: options.boot.join(" "),
+    networkCards: options.networkCards
+      .map(({ mac, rom }) => `${mac} ${rom ? new Digest().update(rom).hex() : ""}`)
+      .join(", "),
     ...Object.fromEntries(disks.flat()),
   };
 }
