@@ -5,12 +5,14 @@
  *     npm run system -- pc                     real guests, those that take seconds; --all: all of them
  *     npm run system -- pc debian              this one
  *     npm run system -- browser                the same machine in Node, in worker_threads and in Chromium
+ *     npm run system -- determinism            one boot has one digest, however it is run
  *     npm run system -- cpu paging             the programs whose name contains "paging"; also: --only paging
  *     npm run system -- cpu --oracles          asks QEMU and Bochs too, and installs them if need be
  *     npm run system -- cpu --raw              what each of them prints; --verbose: each outcome that is summed up too
  */
 import { systemBrowser } from "../test/system/browser.ts";
 import { type SystemOptions, systemCpu } from "../test/system/cpu.ts";
+import { systemDeterminism } from "../test/system/determinism.ts";
 import { systemPc } from "../test/system/pc.ts";
 import { type Counts, finish } from "./counts.ts";
 
@@ -19,6 +21,7 @@ const groups: Record<string, (options: SystemOptions) => Promise<Counts>> = {
   cpu: systemCpu,
   pc: systemPc,
   browser: systemBrowser,
+  determinism: systemDeterminism,
 };
 
 const args = process.argv.slice(2);

@@ -18,6 +18,7 @@ const suites: Suite[] = [
   { name: "devices", command: "npm run --silent fuzz -- devices --seconds 20", minutes: 2 },
   { name: "system", command: "npm run --silent system -- cpu", minutes: 2 },
   { name: "pc", command: "npm run --silent system -- pc", minutes: 4 },
+  { name: "determinism", command: "npm run --silent system -- determinism", minutes: 4 },
   { name: "browser", command: "npm run --silent system -- browser", minutes: 3 },
   { name: "decoder", command: "npm run --silent decoder", minutes: 2 },
   { name: "vectors", command: "npm run --silent vectors", minutes: 2 },
