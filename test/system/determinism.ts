@@ -61,8 +61,7 @@ function compare(at: number): { evaluator: End; interpreter: End } {
   return { evaluator: run("evaluator"), interpreter: run("interpreter") };
 }
 
-const same = (a: End, b: End): boolean =>
-  a.digest === b.digest && a.instructions === b.instructions && a.now === b.now;
+const same = (a: End, b: End): boolean => a.digest === b.digest && a.instructions === b.instructions && a.now === b.now;
 const show = ({ digest, instructions, now }: End): string =>
   `digest ${digest}, ${instructions} instructions, ${(now / 1e9).toFixed(6)} s of virtual time`;
 

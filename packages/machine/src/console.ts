@@ -6,8 +6,13 @@ export interface Watch {
   readonly name: string;
   /** True once it has happened. */
   readonly seen: boolean;
-  /** For conditions that nobody tells of: looks now. `run` calls it every 10 ms of virtual time. */
-  poll?(): void;
+  /** Looks now. */
+  look(): void;
+  /**
+   * Looks whenever it could have happened and calls `heard` when it has. Without this method `run` looks every 10 ms of
+   * virtual time. @returns a function that ends it
+   */
+  listen?(heard: () => void): () => void;
 }
 
 /** Collects what a serial port or a debug port prints; keeps the last part only. */
@@ -17,9 +22,6 @@ export class Transcript {
   #dropped = 0;
   readonly #limit: number;
   readonly #listeners = new Set<(byte: number) => void>();
-  #watches: TextWatch[] = [];
-  /** Called when a watch has seen its text. */
-  onSeen: () => void = () => {};
 
   /** @param limit characters kept, at least */
   constructor(limit = 1 << 20) {
@@ -34,45 +36,52 @@ export class Transcript {
       this.#text = this.#text.slice(-this.#limit);
     }
     for (const listener of this.#listeners) listener(byte);
-    if (this.#watches.length > 0) this.#look();
-  }
-  #look(): void {
-    const open = this.#watches.filter((watch) => !watch.look(this.#text, this.#dropped));
-    if (open.length === this.#watches.length) return;
-    this.#watches = open;
-    this.onSeen();
   }
   /** Calls `listener` with every byte from now on. @returns a function that ends it */
   onByte(listener: (byte: number) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    const own = (byte: number) => listener(byte); // the same function may listen twice
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
   }
   /** All that is kept. */
   get text(): string {
     return this.#text;
   }
+  /** How many characters were printed since the beginning. */
+  get length(): number {
+    return this.#dropped + this.#text.length;
+  }
+  /** Where `text` is found at or after character `from`, counted from the beginning; -1 if nowhere in what is kept. */
+  indexOf(text: string, from: number): number {
+    const at = this.#text.indexOf(text, from - this.#dropped);
+    return at < 0 ? -1 : this.#dropped + at;
+  }
   /** Waits for a text that is printed from now on. */
   shows(text: string): Watch {
-    const watch = new TextWatch(text, this.#dropped + this.#text.length);
-    this.#watches.push(watch);
-    return watch;
+    return new TextWatch(this, text);
   }
 }
 
 class TextWatch implements Watch {
   readonly name: string;
   seen = false;
-  /** Matches begin here or later, counted from the first character ever. */
-  readonly #from: number;
-  constructor(name: string, from: number) {
-    this.name = name;
-    this.#from = from;
+  readonly #transcript: Transcript;
+  /** It is not before this character. */
+  #from: number;
+  constructor(transcript: Transcript, text: string) {
+    this.#transcript = transcript;
+    this.name = text;
+    this.#from = transcript.length;
   }
-  /** Looks at the end of the text, which has just grown by one character; true if it ends in what is awaited. */
-  look(text: string, dropped: number): boolean {
-    const begins = text.length - this.name.length;
-    this.seen = begins >= 0 && dropped + begins >= this.#from && text.endsWith(this.name);
-    return this.seen;
+  look(): void {
+    this.seen ||= this.#transcript.indexOf(this.name, this.#from) >= 0;
+    this.#from = Math.max(this.#from, this.#transcript.length - this.name.length + 1);
+  }
+  listen(heard: () => void): () => void {
+    return this.#transcript.onByte(() => {
+      this.look();
+      if (this.seen) heard();
+    });
   }
 }
 

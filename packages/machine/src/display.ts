@@ -30,7 +30,7 @@ export class Display {
     const watch = {
       name: text,
       seen: false,
-      poll: () => {
+      look: () => {
         watch.seen ||= this.lines.some((line) => line.includes(text));
       },
     };

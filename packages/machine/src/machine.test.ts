@@ -20,6 +20,14 @@ test("of several texts the one that came is named", () => {
   assert.is(stop.detail, "panic");
 });
 
+test("a text that came while nobody waited is seen at once; one from before is not", () => {
+  const pc = new Machine(withRom([...print(0xe9, "ab"), ...count]));
+  const later = pc.debugLog.shows("a");
+  pc.run({ atMost: us(5) });
+  assert.is(pc.run({ until: later, atMost: us(5) }).reason, "watch");
+  assert.is(pc.run({ until: pc.debugLog.shows("b"), atMost: us(5) }).reason, "limit");
+});
+
 test("limits: virtual time and instructions", () => {
   const pc = new Machine(withRom(count));
   assert.is(pc.run({ atMost: us(50) }).reason, "limit");
@@ -119,7 +127,7 @@ test("a snapshot of another machine, version or with damage is refused in words"
   };
   await refuses(new Machine(withRom(count)), bytes, /cpus: the snapshot is of a machine with 2, this one has 1/);
   await refuses(new Machine(withRom(forever, { cpus: 2 })), bytes, /bios/);
-  await refuses(new Machine(withRom(count, { cpus: 2, disks: [new Uint8Array(512)] })), bytes, /disk0/);
+  await refuses(new Machine(withRom(count, { cpus: 2, disks: [new Uint8Array(512)] })), bytes, /boot: .* with "", this one has "disk"/);
   await refuses(a, bytes.subarray(0, bytes.length - 1), /damaged|cut short/);
   await refuses(a, new TextEncoder().encode("hello\n"), /no snapshot/);
   const text = new TextDecoder("latin1").decode(bytes).replace('"version":', '"version":9');
@@ -150,6 +158,7 @@ test("options that cannot be are refused with what is allowed", () => {
       () => new Machine(withRom(count, options)),
       (error: unknown) => error instanceof ConfigError && words.test(error.message),
     );
+  assert.throws(() => new Machine(withRom(count)).run({ atMost: 0.5 }), /atMost: 0.5 .* whole number/);
   refused({ memory: "lots" }, /memory/);
   refused({ memory: "5GiB" }, /3\.5 GiB/);
   refused({ cpus: 17 }, /1 to 16/);

@@ -7,7 +7,17 @@
  */
 import { cpuState, type Stop } from "@castaway/cpu";
 import type { Keyboard } from "@castaway/devices";
-import { Digest, decodeState, encodeState, flag, ms, type Nanoseconds, Probe, record } from "@castaway/kit";
+import {
+  ConfigError,
+  Digest,
+  decodeState,
+  encodeState,
+  flag,
+  ms,
+  type Nanoseconds,
+  Probe,
+  record,
+} from "@castaway/kit";
 import { Board } from "./board.ts";
 import { SerialPort, Transcript, type Watch } from "./console.ts";
 import { Display } from "./display.ts";
@@ -96,7 +106,6 @@ export class Machine {
       [board.debugLog, this.debugLog],
     ] as const) {
       probe.on((byte) => transcript.append(byte));
-      transcript.onSeen = () => board.cpu.stop();
     }
     board.reset();
   }
@@ -129,14 +138,20 @@ export class Machine {
    */
   run({ until = [], atMost = Number.POSITIVE_INFINITY, instructions }: RunLimits = {}): MachineStop {
     const watches: readonly Watch[] = "seen" in until ? [until] : until;
-    return this.#run(watches, this.now + atMost, instructions ?? Number.POSITIVE_INFINITY, {});
+    const most = checkedLimit("instructions", instructions ?? Number.POSITIVE_INFINITY);
+    const ends = watches.map((watch) => watch.listen?.(() => this.board.cpu.stop()));
+    try {
+      return this.#run(watches, this.now + checkedLimit("atMost", atMost), most, {});
+    } finally {
+      for (const end of ends) end?.();
+    }
   }
   /**
    * Runs until processor `cpu` has retired one instruction (one iteration if it repeats) or taken an event; other
    * processors run in their turns as ever.
    */
   step(cpu = 0, { atMost = Number.POSITIVE_INFINITY }: { atMost?: Nanoseconds } = {}): MachineStop {
-    return this.#run([], this.now + atMost, Number.POSITIVE_INFINITY, { stepping: cpu });
+    return this.#run([], this.now + checkedLimit("atMost", atMost), Number.POSITIVE_INFINITY, { stepping: cpu });
   }
   /** Ends `run` at the next block boundary; for listeners of probes, and for input that arrives meanwhile. */
   pause(): void {
@@ -146,7 +161,7 @@ export class Machine {
   #run(watches: readonly Watch[], end: Nanoseconds, instructions: number, how: { stepping?: number }): MachineStop {
     const { cpu } = this.board;
     const first = cpu.retired;
-    const polled = watches.some((watch) => watch.poll !== undefined);
+    const polled = watches.some((watch) => watch.listen === undefined);
     for (;;) {
       const retired = cpu.retired - first;
       const why = this.#whyStop(watches, end, retired >= instructions);
@@ -163,7 +178,7 @@ export class Machine {
   /** What ends the run here, if anything does; a reset that was asked for is done first. */
   #whyStop(watches: readonly Watch[], end: Nanoseconds, enough: boolean): Omit<MachineStop, "instructions"> | null {
     if (this.#resetWanted !== null) this.#reset(this.#resetWanted);
-    for (const watch of watches) if (!watch.seen) watch.poll?.();
+    for (const watch of watches) if (!watch.seen) watch.look();
     const seen = watches.find((watch) => watch.seen);
     if (seen) return { reason: "watch", detail: seen.name };
     if (this.#poweredOff) return { reason: "powered off", detail: "" };
@@ -235,4 +250,11 @@ export class Machine {
   inspect(path = ""): unknown {
     return inspect(this.board, path);
   }
+}
+
+/** Whole nanoseconds or instructions, or no limit. @throws ConfigError */
+function checkedLimit(name: string, limit: number): number {
+  const possible = limit === Number.POSITIVE_INFINITY || (Number.isSafeInteger(limit) && limit >= 0);
+  if (!possible) throw new ConfigError(name, limit, "a whole number, 0 or more, or Infinity");
+  return limit;
 }

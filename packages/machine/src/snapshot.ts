@@ -59,11 +59,9 @@ export async function readSnapshot(bytes: Uint8Array): Promise<{ header: Snapsho
 export function checkConfiguration(saved: Configuration, here: Configuration): void {
   for (const name of new Set([...Object.keys(saved), ...Object.keys(here)])) {
     const [theirs, ours] = [saved[name] ?? null, here[name] ?? null];
-    if (theirs !== ours)
-      throw new StateError(
-        name,
-        `the snapshot is of a machine with ${theirs ?? "none"}, this one has ${ours ?? "none"}`,
-      );
+    if (theirs === ours) continue;
+    const [there, now] = [JSON.stringify(theirs), JSON.stringify(ours)];
+    throw new StateError(name, `the snapshot is of a machine with ${there}, this one has ${now}`);
   }
 }
 

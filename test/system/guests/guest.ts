@@ -9,7 +9,7 @@
  */
 import type { Key } from "@castaway/devices";
 import { ms, type Nanoseconds } from "@castaway/kit";
-import type { Machine } from "castaway";
+import type { Machine, Watch } from "castaway";
 
 /** How often the screen is looked at. */
 const GLANCE: Nanoseconds = ms(20);
@@ -70,7 +70,7 @@ export class Guest {
     if (trouble.length > 0) throw new Error(`the kernel's log complains:\n${trouble.join("\n")}`);
   }
 
-  #until(what: string, atMost: Nanoseconds, met: () => boolean, watch?: { name: string; seen: boolean }): void {
+  #until(what: string, atMost: Nanoseconds, met: () => boolean, watch?: Watch): void {
     const { pc } = this;
     const end = pc.now + atMost;
     while (!met()) {
