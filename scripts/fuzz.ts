@@ -1,7 +1,9 @@
 /**
- * `npm run fuzz -- GROUP [--seconds N] [--seed N]`: random tests. With --seed, that one program only.
+ * `npm run fuzz -- GROUP [--seconds N] [--seed N] [--only NAME]`: random tests. With --seed, that one program only.
+ * --only narrows `devices` to those of that name.
  */
 import { fuzzCpu } from "../test/fuzz/cpu.ts";
+import { fuzzDevices } from "../test/fuzz/devices/devices.ts";
 
 const args = process.argv.slice(2);
 const number = (flag: string, otherwise: number) => {
@@ -13,10 +15,12 @@ const number = (flag: string, otherwise: number) => {
   }
   return value;
 };
-const groups: Record<string, (seconds: number, seed: number, only: boolean) => void> = { cpu: fuzzCpu };
+const text = (flag: string) => (args.includes(flag) ? (args[args.indexOf(flag) + 1] ?? "") : "");
+type Group = (seconds: number, seed: number, single: boolean, only: string) => void;
+const groups: Record<string, Group> = { cpu: fuzzCpu, devices: fuzzDevices };
 const run = groups[args[0] ?? ""];
 if (run === undefined) {
   console.error(`fuzz: name a group: ${Object.keys(groups).join(", ")}; for example: npm run fuzz -- cpu --seconds 20`);
   process.exit(2);
 }
-run(number("--seconds", 20), number("--seed", 1), args.includes("--seed"));
+run(number("--seconds", 20), number("--seed", 1), args.includes("--seed"), text("--only"));
