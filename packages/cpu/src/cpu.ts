@@ -13,13 +13,15 @@ import { Decoder } from "./core/decode.ts";
 import { Evaluator } from "./core/evaluator.ts";
 import { Fault } from "./core/exceptions.ts";
 import { readFlags, writeFlags } from "./core/flags.ts";
+import { type DebugStop, HostDebug } from "./core/host-debug.ts";
 import { type Model, modelNamed } from "./core/model.ts";
 import { OpcodeMap } from "./core/opcodes.ts";
+import { linearToPhysical, peek, poke } from "./core/peek.ts";
 import { LAYOUT, MAX_CPUS, type MmioHandler, PAGE, PhysicalMemory } from "./core/physical.ts";
 import { CpuProbes } from "./core/probes.ts";
 import { Processor } from "./core/processor.ts";
 import { resetProcessor } from "./core/reset.ts";
-import { type Executor, evaluatorExecutor, run, step } from "./core/run.ts";
+import { type Executor, evaluatorExecutor, run } from "./core/run.ts";
 import { type CpuState, cpuState, restoreProcessor, saveProcessor } from "./core/saved.ts";
 import { fieldNamed, GPR_NAMES, S, STATE_TABLE, WINDOW, WINDOW_BYTES } from "./core/state.ts";
 import { type Costs, DEFAULT_COSTS } from "./costs.ts";
@@ -62,25 +64,42 @@ export interface CpuOptions {
 export type StopReason =
   /** The instructions, or the virtual time, that were asked for are done. */
   | "limit"
-  /** Every processor is halted (HLT, shutdown, waiting for SIPI) and no timer is armed. */
+  /**
+   * Every processor is halted (HLT, shutdown, waiting for SIPI) and no timer is armed; or, if no `nanoseconds` bound the
+   * run, timers keep firing and wake none: a hundred thousand rounds went by without an instruction.
+   */
   | "idle"
   /** A processor is in shutdown after a triple fault. */
   | "shutdown"
   /** Something the processor does not do yet; `detail` names it. */
   | "unimplemented"
   /** `stop()` was called. */
-  | "stopped";
-export interface Stop {
+  | "stopped"
+  /** See `Cpu.debug`, and `stepping` of `Cpu.run`. */
+  | DebugStop["reason"];
+export interface Stop extends Partial<Pick<DebugStop, "cpu" | "address" | "access">> {
   readonly reason: StopReason;
+  /** In words, for people. */
   readonly detail: string;
+  /** Retired by this call, all processors together. */
   readonly instructions: number;
+}
+export interface RunLimits {
+  readonly instructions?: number;
+  readonly nanoseconds?: number;
+  /**
+   * A processor that is to run one instruction (one iteration, if it repeats), or to take one event or deliver one
+   * fault: then the run ends with reason "step". The machine runs in its usual order, so others may run before; and
+   * time passes until this one wakes, if it is halted.
+   */
+  readonly stepping?: number;
 }
 
 /** Raised whenever the shape of the saved state changes. */
-const STATE_VERSION = 1;
+const STATE_VERSION = 2;
 
-/** Runs a single instruction each time. */
-const STEPPER: Executor = { name: "evaluator", run: step };
+/** Rounds without an instruction after which a run that no time bounds is over. */
+const IDLE_ROUNDS = 100_000;
 
 const opcodeMap = new OpcodeMap(definitions);
 
@@ -94,6 +113,12 @@ export class Cpu {
   readonly apicBus = new ApicBus();
   /** Typed events: `cpu.probes.deliveries.on(({ vector, ip }) => ...)`. */
   readonly probes = new CpuProbes();
+  /**
+   * Breakpoints, watchpoints and the hook before every instruction. None of them changes what the guest does: a run that
+   * was stopped anywhere and went on takes every event at the instruction where it would have taken it, and ends in the
+   * same state.
+   */
+  readonly debug = new HostDebug();
   readonly #executor: Executor;
   readonly #quantum: number;
   readonly #seed: number;
@@ -131,6 +156,7 @@ export class Cpu {
     this.blocks.onCodePage = (page) => {
       for (const p of this.processors) p.access.tlb.markCode(page);
     };
+    this.debug.attach(this.processors, (id) => this.#activate(id));
     this.#executor = executorNamed(options.executor ?? "interpreter", this.physical, this.blocks);
     this.reset();
   }
@@ -158,6 +184,7 @@ export class Cpu {
     cpu.x = new Evaluator(cpu);
     cpu.blocks = this.blocks;
     cpu.probes = this.probes;
+    cpu.debug = this.debug;
     cpu.processors = options.cpus ?? 1;
     attachApic(cpu, this.clock, this.apicBus, options.acknowledge);
     access.onWalk = (steps) => cpu.charge(steps * costs.walkStep);
@@ -192,6 +219,8 @@ export class Cpu {
       cpu.remaining = 0;
       cpu.retiredEnd = retired; // time and counts go on
       cpu.stopped = null;
+      cpu.begun = null;
+      cpu.interrupted = false;
     }
     this.blocks.clear();
     this.#activate(0);
@@ -208,23 +237,43 @@ export class Cpu {
    * Runs until `instructions` are retired (all processors together; to the next block boundary), or for
    * `nanoseconds` of virtual time, whichever is first; or until there is nothing to run. Several processors finish the
    * round they are in, which takes up to a quantum more: in between, some of them have reached the time and others not. How
-   * a run is cut into calls changes nothing in what the guest does.
+   * a run is cut into calls changes nothing in what the guest does. Debugging may stop it anywhere (`debug`, `stepping`);
+   * a block that it stopped in is finished first when the machine runs on, and an event that waits at its end is taken,
+   * whatever the limits.
+   * @throws {ConfigError} if there is no processor `stepping`
    */
-  run(limits: { instructions?: number; nanoseconds?: number } = {}): Stop {
+  run(limits: RunLimits = {}): Stop {
+    this.#beginDebugging(limits.stepping);
+    const stop = this.#runWithin(limits),
+      debugged = this.debug.end();
+    return debugged === null || stop.reason === "unimplemented" ? stop : { ...stop, ...debugged };
+  }
+  #beginDebugging(stepping: number | undefined): void {
+    if (stepping !== undefined && this.processors[stepping] === undefined)
+      throw new ConfigError("stepping", stepping, `0 to ${this.processors.length - 1}`);
+    this.debug.begin(stepping === undefined ? undefined : this.#activate(stepping));
+  }
+  #runWithin(limits: RunLimits): Stop {
     const start = this.retired,
       end = this.now + (limits.nanoseconds ?? Number.POSITIVE_INFINITY),
       wanted = limits.instructions ?? Number.POSITIVE_INFINITY;
     const stop = (reason: StopReason, detail = ""): Stop => ({ reason, detail, instructions: this.retired - start });
     this.#stop = this.#asleep = false;
-    for (;;) {
+    let done = 0;
+    for (let rounds = 0; rounds < IDLE_ROUNDS || end < Number.POSITIVE_INFINITY; rounds++) {
       if (this.#stop) return stop("stopped");
-      if (this.retired - start >= wanted || this.now >= end) return stop("limit");
-      this.#round(wanted - (this.retired - start), end);
+      const retired = this.retired - start;
+      if (retired !== done) rounds = 0;
+      done = retired;
+      if (!this.processors[this.#turn]?.interrupted && (done >= wanted || this.now >= end)) return stop("limit");
+      this.#round(wanted - done, end);
+      if (this.debug.stop !== null) return stop(this.debug.stop.reason);
       const problem = this.processors.find((cpu) => cpu.stopped !== null);
       if (problem) return stop("unimplemented", problem.stopped!);
       if (this.#shutDown()) return stop("shutdown");
       if (this.#asleep) return stop("idle");
     }
+    return stop("idle", "timers fire, but wake no processor");
   }
   /** Ends `run` at the next block boundary; for device callbacks. */
   stop(): void {
@@ -248,15 +297,17 @@ export class Cpu {
     if (!this.#inRound) this.#beginRound();
     const begin = this.clock.now;
     for (; this.#turn < processors.length; this.#turn++) {
+      if (this.debug.stop !== null) return;
       const cpu = this.#activate(this.#turn);
       if (cpu.time() < begin) cpu.charge(begin - cpu.time()); // it was halted
       const last = processors.length === 1 ? Math.min(end, this.#sliceEnd) : this.#sliceEnd;
-      const budget = Math.min(last - cpu.time(), instructions - (this.retired - first));
-      cpu.yielded = false;
-      if (budget > 0) run(cpu, this.#executor, budget);
+      if (!cpu.interrupted) cpu.yielded = false;
+      const budget = cpu.yielded ? 0 : Math.min(last - cpu.time(), instructions - (this.retired - first));
+      if (budget > 0 || cpu.interrupted) run(cpu, this.#executor, budget);
       if (this.clock.now !== begin) this.clock.restore({ ...this.clock.save(), now: begin });
       if (!this.#turnIsOver(cpu)) return;
     }
+    if (this.debug.stop !== null) return;
     this.#turn = 0;
     this.#inRound = false;
     if (this.#shutDown()) return; // what the board does about it, it does now
@@ -281,9 +332,9 @@ export class Cpu {
       if (this.#halted(cpu) && waited > 0) this.#activate(cpu.id).charge(waited);
     }
   }
-  /** False if a limit cut the turn: it goes on in the next call. */
+  /** False if a limit or a debugger cut the turn: it goes on in the next call. */
   #turnIsOver(cpu: Processor): boolean {
-    return cpu.yielded || this.#roundIsOver(cpu);
+    return !cpu.interrupted && (cpu.yielded || this.#roundIsOver(cpu));
   }
   #roundIsOver(cpu: Processor): boolean {
     const waits = this.#halted(cpu) && !cpu.attended;
@@ -302,13 +353,9 @@ export class Cpu {
     return this.state("activity", cpu.id) !== 0;
   }
 
-  /** Runs one instruction of one processor (one iteration, if it repeats), with the evaluator. */
-  step(cpu = 0): void {
-    const p = this.#activate(cpu),
-      before = p.retired(),
-      ip = p.number(S.RIP);
-    // The charge for a page walk may use up a budget of one before anything ran; the next try finds the TLB filled.
-    for (let tries = 0; tries < 4 && p.retired() === before && p.number(S.RIP) === ip; tries++) run(p, STEPPER, 1);
+  /** `run({ stepping: cpu })`: one instruction, or one event, of one processor. */
+  step(cpu = 0): Stop {
+    return this.run({ stepping: cpu });
   }
 
   /** Instructions retired since the machine was built, all processors together. */
@@ -373,6 +420,7 @@ export class Cpu {
     }
     if (!GPR_NAMES.includes(name) && name !== "RIP") {
       if (/^(CR|EFER)/.test(name)) p.access.tlb.flushAll();
+      if (/^(CR|EFER|CS)/.test(name)) p.begun = null;
       p.refresh();
     }
   }
@@ -393,6 +441,7 @@ export class Cpu {
   enter(mode: FlatMode, ip: number, cpu = 0): void {
     const p = this.#activate(cpu);
     enterFlatMode(p, mode);
+    p.begun = null;
     p.setNumber(S.RIP, ip);
   }
 
@@ -406,6 +455,22 @@ export class Cpu {
     const bytes = new Uint8Array(length);
     this.physical.dmaRead(address, bytes);
     return bytes;
+  }
+  /**
+   * The physical address of a linear one by a processor's page tables as they are, whatever the rights; null if it is not
+   * mapped. Like the next two it leaves no trace: no accessed bits, no TLB entries, no time.
+   * @param linear below 2^32, or canonical: addresses of the upper half are negative
+   */
+  linearToPhysical(linear: number, cpu = 0): number | null {
+    return linearToPhysical(this.#activate(cpu), linear);
+  }
+  /** Reads RAM and ROM by linear address; null if a byte is not mapped or is a device's. */
+  readLinear(linear: number, length: number, cpu = 0): Uint8Array | null {
+    return peek(this.#activate(cpu), linear, length);
+  }
+  /** Writes RAM by linear address; false, and nothing is written, if a byte is not mapped or is not RAM. */
+  writeLinear(linear: number, bytes: Uint8Array | readonly number[], cpu = 0): boolean {
+    return poke(this.#activate(cpu), linear, Uint8Array.from(bytes));
   }
   /** Maps a device at whole pages of physical addresses. */
   mapDevice(address: number, length: number, handler: MmioHandler): void {

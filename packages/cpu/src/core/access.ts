@@ -35,6 +35,8 @@ export class MemoryAccess {
   #local: MmioHandler | null = null;
   /** Called for data accesses while data breakpoints are armed; see debug.ts. */
   watch: ((linear: number, bytes: number, write: boolean) => void) | null = null;
+  /** Called for every data access while a debugger's watchpoints are armed; see host-debug.ts. */
+  touched: ((linear: number, bytes: number, write: boolean) => void) | null = null;
   /** True while CR0.AM, AC and CPL 3 ask for alignment checks. */
   checkAlignment = false;
   /** Charged by the cost model: called with the number of page-table accesses of a walk, and for each device access. */
@@ -122,6 +124,7 @@ export class MemoryAccess {
     this.#loadPage(first, offset, n, into, u8);
     if (second !== 0) this.#loadPage(second, 0, bytes - n, into + n, u8);
     if (this.watch !== null && rights === "current") this.watch(linear, bytes, false);
+    if (this.touched !== null) this.touched(linear, bytes, false);
     return true;
   }
   /** The read of a read-modify-write: faults as the write will, and fills only write entries. */
@@ -138,6 +141,7 @@ export class MemoryAccess {
     }
     this.#loadPhysical(tlb.entry(WRITE, linear), linear & (PAGE - 1), n, into);
     if (n < bytes) this.#loadPhysical(tlb.entry(WRITE, this.#nextPage(linear)), 0, bytes - n, into + n);
+    if (this.touched !== null) this.touched(linear, bytes, false);
     return true;
   }
   /** Through a write entry, but from where reads of that page go. */
@@ -179,6 +183,7 @@ export class MemoryAccess {
     this.#storePage(first, offset, n, from);
     if (second !== 0) this.#storePage(second, 0, bytes - n, from + n);
     if (this.watch !== null && rights === "current") this.watch(linear, bytes, true);
+    if (this.touched !== null) this.touched(linear, bytes, true);
     return true;
   }
   #storePage(entry: number, offset: number, bytes: number, from: number): void {

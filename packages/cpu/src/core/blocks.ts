@@ -8,6 +8,7 @@
 import { type CodeMode, type Decoded, type Decoder, MAX_LENGTH } from "./decode.ts";
 import { MODE_REAL } from "./modes.ts";
 import { PAGE, type PhysicalMemory } from "./physical.ts";
+import { S } from "./state.ts";
 
 export const MAX_INSTRUCTIONS = 64;
 
@@ -25,6 +26,20 @@ export interface Block {
   valid: boolean;
   /** Address of its first record for the emitted interpreter; 0 until translated. */
   record: number;
+}
+
+/**
+ * A block that was left between two instructions, for a debugger: what is left of it is run before anything else, and
+ * before events are looked for. Kept and saved with its processor.
+ */
+export interface BegunBlock {
+  readonly physical: number;
+  readonly mode: number;
+  /** Offset in CS of its first instruction; number of the next one. */
+  readonly start: number;
+  readonly index: number;
+  /** Null after a restore: then it is built again from the bytes. */
+  readonly block: Block | null;
 }
 
 /** The modes of code by the low bits of S.MODE. */
@@ -140,6 +155,7 @@ export class BlockCache {
   }
   #drop(block: Block): void {
     block.valid = false;
+    this.memory.i32[S.ATTENTION >> 2] = 1; // a repeated instruction that overwrites itself is fetched again
     const key = block.physical * 8 + block.mode;
     if (this.#blocks.get(key) === block) this.#blocks.delete(key);
     const crossing = this.#crossing.get(key)?.filter((b) => b !== block);

@@ -83,8 +83,8 @@ export function startResume(cpu: Processor): void {
   cpu.resumeEnd = cpu.retired() + 2;
 }
 
-/** Runs one instruction by `step`, with what comes before it (breakpoints) and what it leaves behind (TF). */
-export function stepWithDebug(cpu: Processor, step: () => void): void {
+/** Runs one instruction by `step` (false: the fetch failed), with what comes before it (breakpoints) and what it leaves behind (TF). */
+export function stepWithDebug(cpu: Processor, step: () => boolean): void {
   const ip = cpu.number(S.RIP),
     base = cpu.long ? 0 : cpu.number(segment(CS) + SEG.effectiveBase);
   const resumed = resumeFlag(cpu),
@@ -99,8 +99,8 @@ export function stepWithDebug(cpu: Processor, step: () => void): void {
     return;
   }
   cpu.stepTrap = (cpu.u32(S.FLAGS) & TF) !== 0;
-  step();
-  if (cpu.stepTrap) addPending(cpu, DR6_BS);
+  const ran = step();
+  if (ran && cpu.stepTrap) addPending(cpu, DR6_BS);
   if (resumed && cpu.u32(S.MID_REPEAT) !== 0) cpu.resumeEnd = cpu.retired() + 1; // RF covers all iterations
   cpu.stepTrap = false;
 }

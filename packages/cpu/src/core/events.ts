@@ -95,6 +95,7 @@ function pursue(cpu: Processor, vector: number, kind: Kind, code: number, ip: nu
     try {
       transfer(cpu, vector, kind, hasCode ? code : null, ip);
       cpu.vectoring = 0;
+      cpu.deliveries++;
       cpu.charge(1); // so that a handler whose first instruction faults does not go on for ever
       return;
     } catch (e) {
@@ -142,9 +143,24 @@ export function setActivity(cpu: Processor, activity: number): void {
 export function takeEvent(cpu: Processor): boolean {
   if (cpu.signals !== 0) latchSignals(cpu);
   let taken = false;
-  while (!cpu.stopped && takeOne(cpu)) taken = true;
-  cpu.setU32(S.MID_REPEAT, 0);
+  while (!cpu.stopped && takeOne(cpu)) {
+    taken = true;
+    cpu.setU32(S.MID_REPEAT, 0);
+  }
+  if (taken) cpu.deliveries++;
   return taken;
+}
+/**
+ * Is there an event that only the shadow of STI or MOV SS holds back? Then the loop runs one instruction and looks again.
+ * Exact, so that a look that finds nothing changes nothing: runs may be cut anywhere.
+ */
+export function heldByShadow(cpu: Processor): boolean {
+  if (!cpu.inShadow()) return false;
+  const { u32 } = cpu.memory,
+    blocked = u32[S.INTERRUPTIBILITY >> 2]!;
+  if (u32[S.PENDING_DEBUG >> 2] !== 0) return true;
+  if (u32[S.PENDING >> 2]! & PENDING_NMI && !(blocked & BY_NMI)) return true;
+  return (u32[S.FLAGS >> 2]! & IF) !== 0 && cpu.apic !== null && cpu.apic.requested;
 }
 
 /** Takes the event of the highest priority [SDM 3A table 6-2]; false if there is none to take. */

@@ -67,9 +67,12 @@ export interface Request {
   smep: boolean;
 }
 
+/** What a walk reads and marks; the control registers are in the window. */
+export type Tables = Pick<PhysicalMemory, "u32" | "read32" | "write32">;
+
 /** One walker per processor; results stay in its fields, so that a walk allocates nothing. */
 export class Walker {
-  readonly #memory: PhysicalMemory;
+  readonly #memory: Tables;
   /** Result of a successful walk. */
   page = 0;
   flags = 0;
@@ -84,7 +87,7 @@ export class Walker {
   #low = 0;
   #high = 0;
 
-  constructor(memory: PhysicalMemory) {
+  constructor(memory: Tables) {
     this.#memory = memory;
   }
 

@@ -5,11 +5,12 @@
 
 import type { LocalApic } from "../apic/local.ts";
 import type { MemoryAccess, Rights } from "./access.ts";
-import type { BlockCache } from "./blocks.ts";
+import type { BegunBlock, BlockCache } from "./blocks.ts";
 import type { Decoded } from "./decode.ts";
 import type { Evaluator } from "./evaluator.ts";
 import { type Exception, type Fault, VECTORS } from "./exceptions.ts";
 import { readFlags, writeFlags } from "./flags.ts";
+import { HostDebug } from "./host-debug.ts";
 import type { Model } from "./model.ts";
 import { refreshModes } from "./modes.ts";
 import { CR0_PE, CR0_PG, EFER_LMA } from "./paging.ts";
@@ -52,6 +53,15 @@ export class Processor {
   /** Virtual time spent on other things than instructions, in nanoseconds. */
   charged = 0;
   remaining = 0;
+  /** A debugger stopped the loop: it goes on with its turn, and perhaps within a block. */
+  interrupted = false;
+  begun: BegunBlock | null = null;
+  /** Where a debugger was told that this processor stands: no breakpoint stops it there again; see host-debug.ts. */
+  passed: { linear: number; retired: number } | null = null;
+  /** A repeated instruction ends after each iteration. */
+  oneIteration = false;
+  /** Events and faults delivered so far, for stepping. */
+  deliveries = 0;
   /** Events are blocked while fewer instructions are retired than this (STI, MOV SS, POP SS). */
   shadowEnd = 0;
   /** RFLAGS.RF is in force while fewer instructions are retired than this, see debug.ts. */
@@ -76,6 +86,8 @@ export class Processor {
   apic: LocalApic | null = null;
   /** Events for tools, shared by the processors of the machine. */
   probes = new CpuProbes();
+  /** Debugging from outside, shared by the processors of the machine. */
+  debug = new HostDebug();
   /** Set when the run must end with a typed outcome: something is not implemented, or a breakpoint was reached. */
   stopped: string | null = null;
 

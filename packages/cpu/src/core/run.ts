@@ -1,9 +1,13 @@
-/** The loop of one processor: events at block boundaries, the block at RIP, and the evaluator as executor. */
-import type { Block, BlockCache } from "./blocks.ts";
+/**
+ * The loop of one processor: events at block boundaries, the block at RIP, and the evaluator as executor. A debugger may
+ * stop it between any two instructions (host-debug.ts): what is left of the block then comes first when it goes on.
+ */
+import type { BegunBlock, Block, BlockCache } from "./blocks.ts";
 import { debugTrapsArmed, stepWithDebug } from "./debug.ts";
 import type { Decoded } from "./decode.ts";
 import { MAX_LENGTH } from "./decode.ts";
-import { deliverFault, takeEvent } from "./events.ts";
+import { deliverFault, heldByShadow, takeEvent } from "./events.ts";
+import { linearOf, wrapIP } from "./host-debug.ts";
 import { PAGE } from "./physical.ts";
 import type { Processor } from "./processor.ts";
 import { CS, S, SEG, segment } from "./state.ts";
@@ -17,35 +21,46 @@ export interface Executor {
 
 /** Runs `instructions` at most (to the first block boundary at or after them), or until the processor is not running. */
 export function run(cpu: Processor, executor: Executor, instructions: number): void {
-  const { i32 } = cpu.memory;
+  const { i32 } = cpu.memory,
+    { debug } = cpu;
   cpu.retiredEnd += instructions - i32[S.BUDGET >> 2]!;
   i32[S.BUDGET >> 2] = instructions;
   i32[S.ATTENTION >> 2] = 1;
-  while (!cpu.stopped) {
+  loop(cpu, debug.careful(cpu) ? evaluatorExecutor : executor);
+  cpu.interrupted = debug.stop !== null;
+}
+function loop(cpu: Processor, executor: Executor): void {
+  const { i32 } = cpu.memory,
+    { debug } = cpu;
+  while (!cpu.stopped && debug.goesOn(cpu)) {
+    if (cpu.begun !== null) {
+      goOn(cpu);
+      continue;
+    }
     if (i32[S.ATTENTION >> 2] !== 0) {
       i32[S.ATTENTION >> 2] = 0;
       cpu.attended = false;
       takeEvent(cpu);
-      if (cpu.inShadow()) i32[S.ATTENTION >> 2] = 1; // look again after the shadow's one instruction
+      i32[S.ATTENTION >> 2] = heldByShadow(cpu) ? 1 : 0; // look again after the shadow's one instruction
+      if (!debug.goesOn(cpu)) return;
     }
     if (i32[S.ACTIVITY >> 2] !== 0 || i32[S.BUDGET >> 2]! <= 0) return;
-    if (debugTrapsArmed(cpu)) stepWithDebug(cpu, () => step(cpu));
-    else if (i32[S.ATTENTION >> 2] !== 0) step(cpu);
-    else executor.run(cpu);
+    const traps = debugTrapsArmed(cpu);
+    if (!traps && i32[S.ATTENTION >> 2] === 0) executor.run(cpu);
+    else if (debug.active && debug.stopsBefore(cpu)) return;
+    else if (traps) stepWithDebug(cpu, () => step(cpu));
+    else step(cpu);
   }
 }
 
-/** Runs exactly one instruction (one iteration, if repeated) with the evaluator. */
-export function step(cpu: Processor): void {
+/** Runs exactly one instruction (one iteration, if repeated) with the evaluator; false if it could not be fetched. */
+export function step(cpu: Processor): boolean {
   const block = blockAt(cpu);
-  if (block === null) return;
-  const { i32 } = cpu.memory,
-    spare = i32[S.BUDGET >> 2]! - 1;
-  i32[S.BUDGET >> 2] = 1; // ends a repeated string instruction after one iteration
-  cpu.retiredEnd -= spare;
-  runInstructions(cpu, block, 1);
-  i32[S.BUDGET >> 2] += spare;
-  cpu.retiredEnd += spare;
+  if (block === null) return false;
+  cpu.oneIteration = true;
+  runInstructions(cpu, block, { start: cpu.number(S.RIP), from: 0, to: 1, of: 1 });
+  cpu.oneIteration = false;
+  return true;
 }
 
 /** The evaluator as an executor of whole blocks. */
@@ -54,13 +69,59 @@ export const evaluatorExecutor: Executor = {
   run(cpu) {
     const { i32 } = cpu.memory;
     while (i32[S.BUDGET >> 2]! > 0 && i32[S.ATTENTION >> 2] === 0) {
-      const block = blockAt(cpu);
-      if (block === null) return;
-      if (beyondLimit(cpu, block)) step(cpu);
-      else runBlock(cpu, block);
+      const block = wholeBlockAt(cpu);
+      if (block !== null) runBlock(cpu, block);
     }
   },
 };
+
+/**
+ * The block at CS:RIP, if it is to be run as a whole. Null if a fault was delivered instead, or the budget was used up;
+ * or if it was run here, instruction by instruction, since it is not wholly within CS or since a debugger wants to look.
+ */
+export function wholeBlockAt(cpu: Processor): Block | null {
+  const { debug } = cpu;
+  if (debug.active && debug.stopsBefore(cpu)) return null;
+  const block = blockAt(cpu);
+  if (block === null) return null;
+  if (beyondLimit(cpu, block)) {
+    step(cpu);
+    return null;
+  }
+  if (!debug.active || !debug.within(cpu, block)) return block;
+  leaveWithin(cpu, block, cpu.number(S.RIP), 0);
+  goOn(cpu);
+  return null;
+}
+
+/** Remembers a block that is not at its end; RIP is that of its next instruction. */
+export function leaveWithin(cpu: Processor, block: Block, start: number, index: number): void {
+  const { physical, mode } = block;
+  cpu.begun = { physical, mode, start, index, block };
+}
+/** Goes on with the block that was begun, to its end or until a debugger stops it. */
+function goOn(cpu: Processor): void {
+  const { debug } = cpu;
+  let begun = cpu.begun;
+  for (let checked = begun?.index === 0; begun !== null; checked = false) {
+    const block = begunBlock(cpu, begun);
+    if (block !== null && !checked && debug.active && debug.stopsBefore(cpu)) return;
+    cpu.begun = null;
+    if (block === null) return;
+    const { start, index } = begun;
+    runInstructions(cpu, block, { start, from: index, to: index + 1, of: block.insns.length });
+    if (!debug.goesOn(cpu)) return;
+    begun = cpu.begun;
+  }
+}
+/** Null if it does not go on there any more: its bytes, RIP or the mode were changed from outside. */
+function begunBlock(cpu: Processor, { physical, mode, start, index, block }: BegunBlock): Block | null {
+  if (mode !== cpu.u32(S.MODE)) return null;
+  const host = cpu.memory.readHost[Math.floor(physical / PAGE)];
+  const found = block ?? (host ? cpu.blocks.find(physical, host, mode) : null);
+  if (found === null || !found.valid || index >= found.insns.length) return null;
+  return wrapIP(cpu, start + found.offsets[index]!) === cpu.number(S.RIP) ? found : null;
+}
 
 /**
  * The block at CS:RIP, through the TLB; null after a fault, which is then delivered. What the walk was charged may have
@@ -76,7 +137,7 @@ function fetch(cpu: Processor): Block | null {
   cpu.ip = ip;
   cpu.remaining = 0;
   if (!cpu.long && ip > cpu.number(segment(CS) + SEG.limit)) return refuse(cpu, "GP");
-  const linear = codeLinear(cpu, ip);
+  const linear = linearOf(cpu, ip);
   if (linear >= 2 ** 47 && cpu.long) return refuse(cpu, "GP");
   const entry = access.look(EXECUTE, linear, "current");
   if (entry === 0) return fetchFault(cpu);
@@ -97,11 +158,6 @@ function fetch(cpu: Processor): Block | null {
   const secondHost = u32[(second + ENTRY.host) >> 2]!;
   if (secondHost === 0) return uncached(cpu, blocks, physical, mode);
   return blocks.findCrossing(physical, host, u32[(second + ENTRY.page) >> 2]!, secondHost, mode);
-}
-
-/** Linear address of an offset in CS, as a number. */
-function codeLinear(cpu: Processor, ip: number): number {
-  return cpu.long ? ip : (cpu.number(segment(CS) + SEG.effectiveBase) + ip) % 2 ** 32;
 }
 
 /** Code in device memory: read byte by byte, run once, never remembered. */
@@ -131,33 +187,39 @@ export const beyondLimit = (cpu: Processor, block: Block): boolean =>
 
 /** Runs a whole block with the evaluator. */
 export function runBlock(cpu: Processor, block: Block): void {
-  runInstructions(cpu, block, block.insns.length);
+  const count = block.insns.length;
+  runInstructions(cpu, block, { start: cpu.number(S.RIP), from: 0, to: count, of: count });
 }
 
-/** Runs the first `count` instructions of a block with the evaluator. */
-function runInstructions(cpu: Processor, block: Block, count: number): void {
-  const { i32 } = cpu.memory,
-    start = cpu.number(S.RIP);
-  i32[S.BUDGET >> 2] -= count;
-  for (let i = 0; i < count; i++) {
+/** Instructions `from` to `to` - 1 of a block of `of`, which began at `start`. */
+interface Range {
+  readonly start: number;
+  readonly from: number;
+  readonly to: number;
+  readonly of: number;
+}
+/** Runs instructions of a block with the evaluator. If they do not end it, it is left within. */
+function runInstructions(cpu: Processor, block: Block, { start, from, to, of }: Range): void {
+  const { i32 } = cpu.memory;
+  i32[S.BUDGET >> 2] -= of - from;
+  i32[S.MID_REPEAT >> 2] = 0;
+  cpu.setNumber(S.RIP, start);
+  for (let i = from; i < to; i++) {
     const insn = block.insns[i]!,
-      ip = wrap(cpu, start + block.offsets[i]!),
-      next = wrap(cpu, ip + insn.length);
-    cpu.remaining = count - i;
+      ip = wrapIP(cpu, start + block.offsets[i]!),
+      next = wrapIP(cpu, ip + insn.length),
+      left = of - i - 1;
+    cpu.remaining = left + 1;
     if (!runOne(cpu, insn, ip, next)) return;
     if (cpu.jumped) return;
-    if (!block.valid && i + 1 < count) {
-      i32[S.BUDGET >> 2] += count - i - 1;
-      cpu.remaining = 0;
-      cpu.setNumber(S.RIP, next);
-      return;
-    }
+    if (left > 0 && block.valid && i + 1 < to && cpu.debug.stop === null) continue;
+    i32[S.BUDGET >> 2] += left;
+    cpu.remaining = 0;
+    cpu.setNumber(S.RIP, next);
+    if (left > 0 && block.valid) leaveWithin(cpu, block, start, i + 1);
+    return;
   }
-  const last = block.insns[count - 1]!;
-  cpu.remaining = 0;
-  cpu.setNumber(S.RIP, wrap(cpu, start + block.offsets[count - 1]! + last.length));
 }
-const wrap = (cpu: Processor, ip: number) => (cpu.long ? ip : ip >>> 0);
 
 /** One instruction; false if it faulted (the fault was delivered). RIP is left to the caller unless `cpu.jumped`. */
 function runOne(cpu: Processor, insn: Decoded, ip: number, next: number): boolean {
@@ -203,7 +265,8 @@ function repeat(cpu: Processor, insn: Decoded, ip: number, next: number): void {
     const left = count - 1n !== 0n;
     const goesOn = insn.def.repeat !== "repz" || (cpu.x.flag("ZF") !== 0n) === (insn.repeat === "rep");
     if (!left || !goesOn) return;
-    if (i32[S.BUDGET >> 2]! <= 0 || i32[S.ATTENTION >> 2] !== 0) {
+    if (i32[S.BUDGET >> 2]! <= 0 || i32[S.ATTENTION >> 2] !== 0 || cpu.oneIteration || cpu.debug.careful(cpu)) {
+      cpu.debug.passIteration(cpu);
       cpu.jumpTo(ip);
       cpu.setU32(S.MID_REPEAT, 1);
       return;

@@ -45,6 +45,11 @@ export const processorState = record({
   sipiVector: u32,
   stopped: nullable(text),
   attended: flag,
+  /** What a debugger left behind, see Processor. */
+  interrupted: flag,
+  yielded: flag,
+  begun: nullable(record({ physical: real, mode: u32, start: real, index: u32 })),
+  passed: nullable(record({ linear: real, retired: real })),
   apic: nullable(localApicState),
 });
 export type ProcessorState = StateOf<typeof processorState>;
@@ -53,9 +58,10 @@ export type ProcessorState = StateOf<typeof processorState>;
 export function saveProcessor(cpu: Processor): ProcessorState {
   const { u8 } = cpu.memory;
   cpu.memory.u32[S.RFLAGS >> 2] = readFlags(cpu.memory);
-  const { retiredEnd: _, ...rest } = pick(cpu);
+  const { retiredEnd: _, begun, ...rest } = pick(cpu);
   return {
     ...rest,
+    begun: begun && { physical: begun.physical, mode: begun.mode, start: begun.start, index: begun.index },
     registers: Object.fromEntries(
       architectural.map((f) => [f.name, u8.slice(WINDOW + f.offset, WINDOW + f.offset + f.bytes)]),
     ),
@@ -77,6 +83,10 @@ const pick = ({
   sipiVector,
   stopped,
   attended,
+  interrupted,
+  yielded,
+  begun,
+  passed,
 }: Processor) => ({
   retiredEnd,
   charged,
@@ -90,6 +100,10 @@ const pick = ({
   sipiVector,
   stopped,
   attended,
+  interrupted,
+  yielded,
+  begun,
+  passed,
 });
 
 /** Into the window; derived fields are recomputed. */
@@ -97,8 +111,9 @@ export function restoreProcessor(cpu: Processor, saved: ProcessorState): void {
   const { u8, i32: words } = cpu.memory;
   for (const field of architectural) u8.set(saved.registers[field.name]!, WINDOW + field.offset);
   writeFlags(cpu.memory, cpu.u32(S.RFLAGS));
-  const { registers: _r, tlb: entries, retired, apic, ...rest } = saved;
+  const { registers: _r, tlb: entries, retired, apic, begun, ...rest } = saved;
   Object.assign(cpu, rest);
+  cpu.begun = begun && { ...begun, block: null };
   words[S.BUDGET >> 2] = 0;
   cpu.remaining = 0;
   cpu.retiredEnd = retired;

@@ -10,7 +10,7 @@ import { PAGE } from "./physical.ts";
 import type { Processor } from "./processor.ts";
 import { type Descriptor, isCanonicalNumber } from "./segments.ts";
 import { RSP, S, SEG, SS, segment } from "./state.ts";
-import { type Access, ENTRY, READ, WRITE } from "./tlb.ts";
+import { type Access, ENTRY, READ, SLOW, WRITE } from "./tlb.ts";
 
 /** A stack, in use or about to be. Offsets and addresses are numbers: unsigned, or canonical and signed in 64-bit mode. */
 export interface Stack {
@@ -160,6 +160,7 @@ function hostOf(cpu: Processor, stack: Stack, from: number, bytes: number, width
   const entry = cpu.access.look(access, access === WRITE ? first + bytes - width : first, "current");
   if (entry === 0) return FAULT;
   const host = u32[(entry + ENTRY.host) >> 2]!;
+  if (u32[entry >> 2]! & SLOW) return SLOWLY;
   return host === 0 || (access === WRITE && codePages[u32[(entry + ENTRY.page) >> 2]!]) ? SLOWLY : host + offset;
 }
 

@@ -163,7 +163,7 @@ export const S = {
   /** Latched events from outside: bit 0 NMI, bit 1 INIT, bit 2 SIPI, bit 3 SMI; vector of the SIPI. */
   PENDING: reg("pendingEvents", 4),
   SIPI_VECTOR: reg("sipiVector", 4),
-  /** 1: a repeated string instruction was left between two iterations, and events have not been looked at since. */
+  /** 1: a repeated string instruction was left between two iterations; no instruction began and no event was taken since. */
   MID_REPEAT: reg("midRepeat", 4),
   /** MONITOR's armed address and whether it is armed. */
   MONITOR_ADDRESS: reg("monitor.address"),

@@ -52,6 +52,8 @@ export class Tlb {
   group = 0;
   /** Physical page of this processor's local APIC, or -1: no other processor sees it there. */
   localPage = -1;
+  /** Linear pages that a debugger watches for this kind of access: their entries are slow. Null: none. */
+  marked: ((access: number, linear: number) => boolean) | null = null;
   #spaces: string[] = [];
 
   constructor(memory: PhysicalMemory, cpu: number) {
@@ -83,8 +85,7 @@ export class Tlb {
       entry = this.entry(access, linear),
       at = entry >> 2;
     const host = this.#host(access, page);
-    const slow = host === 0 || (access === WRITE && this.#slowWrite(page, host));
-    i32[at] = (linear & ~0xfff) | context | (slow ? SLOW : 0);
+    i32[at] = (linear & ~0xfff) | context | (this.#slow(access, linear, page, host) ? SLOW : 0);
     i32[at + 1] = highWord(linear);
     u32[at + 2] = host;
     i32[at + 3] = flags;
@@ -105,6 +106,14 @@ export class Tlb {
   #host(access: number, page: number): number {
     if (page >= 1 << 20 || page === this.localPage) return 0;
     return access === WRITE ? this.#memory.writeHost[page]! : this.#memory.readHost[page]!;
+  }
+  #slow(access: number, linear: number, page: number, host: number): boolean {
+    if (host === 0 || (access === WRITE && this.#slowWrite(page, host))) return true;
+    return this.marked?.(access, linear) ?? false;
+  }
+  #linearAt(at: number): number {
+    const { i32 } = this.#memory;
+    return i32[at + 1]! * 2 ** 32 + ((i32[at]! & -PAGE) >>> 0);
   }
   /** Pages with decoded code, and pages whose reads go elsewhere (a read-modify-write reads through the write entry). */
   #slowWrite(page: number, host: number): boolean {
@@ -167,7 +176,7 @@ export class Tlb {
       if (!(i32[at + 3]! & GLOBAL)) this.#clear(at);
     });
   }
-  /** After the physical map changed: host addresses are stale. Translations stay. */
+  /** After the physical map changed, or `marked`: host addresses and slow bits are stale. Translations stay. */
   refreshHosts(): void {
     const { i32, u32 } = this.#memory;
     this.#each((at, access) => {
@@ -175,8 +184,7 @@ export class Tlb {
       const page = u32[at + 4]!,
         host = this.#host(access, page);
       u32[at + 2] = host;
-      const slow = host === 0 || (access === WRITE && this.#slowWrite(page, host));
-      i32[at] = (i32[at]! & ~SLOW) | (slow ? SLOW : 0);
+      i32[at] = (i32[at]! & ~SLOW) | (this.#slow(access, this.#linearAt(at), page, host) ? SLOW : 0);
     });
   }
   /** Code was decoded from this physical page (or dropped): writes through the TLB must (or need no longer) be slow. */
@@ -185,7 +193,7 @@ export class Tlb {
     for (let i = 0; i < TLB_ENTRIES; i++) {
       const at = (this.base + (WRITE * TLB_ENTRIES + i) * TLB_ENTRY_BYTES) >> 2;
       if (u32[at + 4] === page && i32[at + 1] !== EMPTY_HIGH)
-        i32[at] = (i32[at]! & ~SLOW) | (this.#slowWrite(page, u32[at + 2]!) ? SLOW : 0);
+        i32[at] = (i32[at]! & ~SLOW) | (this.#slow(WRITE, this.#linearAt(at), page, u32[at + 2]!) ? SLOW : 0);
     }
   }
 
@@ -215,7 +223,7 @@ export class Tlb {
       i32[at + 3] = flags;
       u32[at + 4] = page;
       u32[at + 5] = 0;
-      if (flags & LARGE) this.#noteLarge(high * 2 ** 32 + ((low & -PAGE) >>> 0), flags);
+      if (flags & LARGE) this.#noteLarge(this.#linearAt(at), flags);
     }
     this.refreshHosts();
   }

@@ -8,7 +8,7 @@ import { VECTORS } from "../core/exceptions.ts";
 import { helpers, vectorHelpers } from "../core/helpers.ts";
 import { BLOCK_TABLE_ENTRIES, LAYOUT, type PhysicalMemory, TLB_ENTRIES, TLB_ENTRY_BYTES } from "../core/physical.ts";
 import type { Processor } from "../core/processor.ts";
-import { beyondLimit, blockAt, type Executor, faulted, runBlock, step } from "../core/run.ts";
+import { type Executor, faulted, leaveWithin, runBlock, wholeBlockAt } from "../core/run.ts";
 import { CS, S, SEG, SS, segment } from "../core/state.ts";
 import { ENTRY, EXECUTE } from "../core/tlb.ts";
 import { declareImports, handlerStore, helperNames, SLOT, vectorHelperNames } from "./handlers.ts";
@@ -23,7 +23,26 @@ const slotOf = (physical: number) =>
 /** Part of every key in the block table, so that an empty entry equals none. */
 const KEY_VALID = 8;
 
-/** The loop, and the two handlers that every machine has. */
+/** Runs the records of a block from its first one on; leaves the last one in `rec` and what it answered in `status`. */
+function emitBlock(code: Code, rec: number, status: number, handlerType: number): void {
+  code.i32(0);
+  code
+    .i32(0)
+    .memory("i32.load", S.BUDGET)
+    .get(rec)
+    .i32(HEADER_BYTES)
+    .op("i32.sub")
+    .memory("i32.load", HEADER_BYTES + HEADER.count)
+    .op("i32.sub")
+    .memory("i32.store", S.BUDGET);
+  code.open("loop");
+  const again = code.depth;
+  code.get(rec).get(rec).memory("i32.load", REC.handler).callIndirect(handlerType).tee(status).op("i32.eqz").open("if");
+  code.get(rec).i32(RECORD_BYTES).op("i32.add").set(rec).branch(again).end();
+  code.end();
+}
+
+/** The loop, one block by itself, and the two handlers that every machine has. */
 function emitLoop(): WebAssembly.Module {
   const module = new Module();
   declareImports(module);
@@ -117,24 +136,17 @@ function emitLoop(): WebAssembly.Module {
     .op("i64.add");
   state64(S.CODE_LAST).op("i64.gt_u");
   leaveIf(STATUS.lookUp);
-  run.i32(0);
-  state32(S.BUDGET)
-    .get(rec)
-    .i32(HEADER_BYTES)
-    .op("i32.sub")
-    .memory("i32.load", HEADER_BYTES + HEADER.count)
-    .op("i32.sub")
-    .memory("i32.store", S.BUDGET);
-  run.open("loop");
-  const again = run.depth;
-  run.get(rec).get(rec).memory("i32.load", REC.handler).callIndirect(handlerType).tee(status).op("i32.eqz").open("if");
-  run.get(rec).i32(RECORD_BYTES).op("i32.add").set(rec).branch(again).end();
-  run.end();
+  emitBlock(run, rec, status, handlerType);
   run.get(status).i32(STATUS.jumped).op("i32.eq").branchIf(next);
   run.end();
   run.i32(0).get(rec).memory("i32.store", S.RECORD).get(status);
   const functions = [module.function(end, [I32], [I32]), module.function(stale, [I32], [I32])];
   module.function(run, [], [I32], "run");
+  const one = new Code(1),
+    answer = one.local(I32);
+  emitBlock(one, 0, answer, handlerType);
+  one.i32(0).get(0).memory("i32.store", S.RECORD).get(answer);
+  module.function(one, [I32], [I32], "block");
   module.elements(SLOT.end, functions);
   return new WebAssembly.Module(module.encode());
 }
@@ -149,11 +161,16 @@ export class Interpreter implements Executor {
   readonly #blocks: BlockCache;
   readonly #imports: { env: Record<string, WebAssembly.ImportValue> };
   readonly #loop: () => number;
+  readonly #block: (record: number) => number;
   #cpu!: Processor;
   /** Handler modules of the process that this machine has instantiated so far. */
   #modules = 0;
   /** Decoded instructions by record number. */
   readonly #decoded: Decoded[] = [];
+  /** And the blocks that they are of. */
+  readonly #owners: Block[] = [];
+  /** A debugger wants to stop before this record: its handler, which now ends the block, was this one. */
+  #held: { record: number; handler: number } | null = null;
   #free: number = LAYOUT.records;
 
   constructor(memory: PhysicalMemory, blocks: BlockCache) {
@@ -162,33 +179,41 @@ export class Interpreter implements Executor {
     const table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SLOTS });
     this.#imports = { env: { memory: memory.wasm, table, ...this.#calls() } };
     loopModule ??= emitLoop();
-    this.#loop = new WebAssembly.Instance(loopModule, this.#imports).exports["run"] as () => number;
+    const { exports } = new WebAssembly.Instance(loopModule, this.#imports);
+    this.#loop = exports["run"] as () => number;
+    this.#block = exports["block"] as (record: number) => number;
     blocks.onDrop = (block) => this.#drop(block);
   }
 
   run(cpu: Processor): void {
     this.#cpu = cpu;
     const { i32 } = this.#memory;
+    i32[S.MID_REPEAT >> 2] = 0;
     for (;;) {
       const status = this.#loop();
       cpu.remaining = 0;
-      if (status === STATUS.lookUp) {
-        if (!this.#lookUp(cpu)) return;
-      } else if (status === STATUS.budget) return;
-      else this.#left(cpu, status, i32[S.RECORD >> 2]!);
+      if (status === STATUS.budget) return;
+      if (status !== STATUS.lookUp) this.#left(cpu, status, i32[S.RECORD >> 2]!);
+      else if (!this.#lookUp(cpu)) return;
       if (i32[S.ACTIVITY >> 2] !== 0 || cpu.stopped !== null) return;
     }
   }
 
   /** An instruction left by other ways than its end. */
   #left(cpu: Processor, status: number, record: number): void {
-    const ip = this.#enter(record);
+    const owner = this.#owners[(record - LAYOUT.records) / 16]!,
+      start = cpu.number(S.RIP),
+      ip = this.#enter(record);
     if (status === STATUS.stale) {
-      this.#memory.i32[S.BUDGET >> 2]! += cpu.remaining;
+      const { remaining } = cpu;
+      this.#memory.i32[S.BUDGET >> 2]! += remaining;
       cpu.remaining = 0;
       cpu.setNumber(S.RIP, ip);
+      this.#release();
+      if (owner.valid) leaveWithin(cpu, owner, start, owner.insns.length - remaining);
       return;
     }
+    this.#release();
     if (status === STATUS.raise) {
       cpu.pendingFault.vector = cpu.u32(S.ARG0);
       cpu.pendingFault.code = cpu.u32(S.ARG0 + 8);
@@ -214,12 +239,34 @@ export class Interpreter implements Executor {
   /** The block at RIP was not in the table: find or build it. False if the loop must look for events first. */
   #lookUp(cpu: Processor): boolean {
     const { i32 } = this.#memory,
-      block = blockAt(cpu);
+      block = wholeBlockAt(cpu);
     if (block === null) return i32[S.ATTENTION >> 2] === 0;
-    if (beyondLimit(cpu, block)) step(cpu);
-    else if (block.secondPage >= 0 || !block.valid || !this.#remembered(block)) runBlock(cpu, block);
-    else this.#enterTable(block);
+    if (block.secondPage >= 0 || !block.valid || !this.#remembered(block)) runBlock(cpu, block);
+    else {
+      this.#enterTable(block);
+      if (cpu.debug.active && cpu.debug.inMarkedPage(cpu)) this.#runOne(cpu, block);
+    }
     return true;
+  }
+  /** A block that the loop would not find. */
+  #runOne(cpu: Processor, block: Block): void {
+    const status = this.#block(block.record);
+    cpu.remaining = 0;
+    if (status !== STATUS.jumped) this.#left(cpu, status, this.#memory.i32[S.RECORD >> 2]!);
+  }
+  /** A watchpoint was touched by the instruction of a record: the block ends with it. */
+  #hold(record: number): void {
+    const { i32, u16 } = this.#memory,
+      next = record + RECORD_BYTES;
+    if (this.#held !== null || u16[(record + REC.remaining) >> 1] === 1) return;
+    this.#held = { record: next, handler: i32[(next + REC.handler) >> 2]! };
+    i32[(next + REC.handler) >> 2] = SLOT.stale;
+  }
+  #release(): void {
+    if (this.#held === null) return;
+    const { record, handler } = this.#held;
+    this.#held = null;
+    if (this.#owners[(record - LAYOUT.records) / 16]!.valid) this.#memory.i32[(record + REC.handler) >> 2] = handler;
   }
   #remembered(block: Block): boolean {
     return this.#blocks.holds(block);
@@ -253,8 +300,7 @@ export class Interpreter implements Executor {
     this.#free += bytes;
     i32[(first + HEADER.count) >> 2] = count;
     i32[(first + HEADER.bytes) >> 2] = block.bytes;
-    for (const [i, insn] of block.insns.entries())
-      this.#record(first + i * RECORD_BYTES, insn, block.offsets[i]!, count - i);
+    for (let i = 0; i < count; i++) this.#record(first + i * RECORD_BYTES, block, i);
     const end = first + count * RECORD_BYTES;
     i32[(end + REC.handler) >> 2] = SLOT.end;
     i32[(end + REC.next) >> 2] = block.bytes;
@@ -264,7 +310,7 @@ export class Interpreter implements Executor {
   #reclaim(): void {
     this.#blocks.forgetTranslations();
     this.#memory.u32.fill(0, LAYOUT.blockTable >> 2, (LAYOUT.blockTable + BLOCK_TABLE_ENTRIES * 16) >> 2);
-    this.#decoded.length = 0;
+    this.#decoded.length = this.#owners.length = 0;
     this.#free = LAYOUT.records;
   }
   #instantiate(): void {
@@ -272,10 +318,13 @@ export class Interpreter implements Executor {
       new WebAssembly.Instance(handlerStore.modules[this.#modules]!.module, this.#imports);
     }
   }
-  #record(at: number, insn: Decoded, delta: number, remaining: number): void {
+  #record(at: number, block: Block, index: number): void {
     const { i32, u16, u8 } = this.#memory,
+      insn = block.insns[index]!,
+      delta = block.offsets[index]!,
       next = delta + insn.length;
     this.#decoded[(at - LAYOUT.records) / 16] = insn;
+    this.#owners[(at - LAYOUT.records) / 16] = block;
     i32[(at + REC.handler) >> 2] = handlerStore.slot(insn)!;
     insn.operands.forEach((o, i) => {
       if (i > 2) return;
@@ -300,7 +349,7 @@ export class Interpreter implements Executor {
     i32[(at + REC.disp) >> 2] = low;
     i32[(at + REC.disp + 4) >> 2] = insn.base === RIP_BASE ? Math.floor(low / 2 ** 32) : insn.dispHigh;
     u16[(at + REC.segment) >> 1] = segment(insn.segment);
-    u16[(at + REC.remaining) >> 1] = remaining;
+    u16[(at + REC.remaining) >> 1] = block.insns.length - index;
     i32[(at + REC.delta) >> 2] = delta;
     i32[(at + REC.next) >> 2] = next;
   }
@@ -378,7 +427,9 @@ export class Interpreter implements Executor {
       cpu.pendingFault.code = 0;
       return STATUS.fault;
     }
-    return access(cpu, linear, bytes) ? 0 : STATUS.fault;
+    const done = access(cpu, linear, bytes);
+    if (cpu.debug.stop !== null) this.#hold(record);
+    return done ? 0 : STATUS.fault;
   }
   /** Runs a helper; a fault that unwinds becomes a status. */
   #guard(record: number, body: (cpu: Processor) => void): number {
@@ -387,6 +438,7 @@ export class Interpreter implements Executor {
     cpu.jumped = false;
     try {
       body(cpu);
+      if (cpu.debug.stop !== null) this.#hold(record);
       return 0;
     } catch (e) {
       if (e !== cpu.pendingFault) throw e;
