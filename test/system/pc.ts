@@ -5,6 +5,7 @@ import type { SystemOptions } from "./cpu.ts";
 import { debian } from "./guests/debian.ts";
 import { demo } from "./guests/demo.ts";
 import type { Guest } from "./guests/guest.ts";
+import { ipxe } from "./guests/ipxe.ts";
 import { demoImage, machine } from "./guests/machine.ts";
 import { memtest } from "./guests/memtest.ts";
 import { menu } from "./guests/menu.ts";
@@ -26,6 +27,7 @@ const cases: readonly Case[] = [
   { name: "demo-intx", about: "the same without MSI", play: () => demo({ msi: false }) },
   { name: "demo-smp", about: "the same with 4 processors", play: () => demo({ cpus: 4 }) },
   { name: "menu", about: "SYSLINUX's menu by keyboard", play: menu },
+  { name: "ipxe", about: "iPXE out of the network card's ROM, then the disk", play: ipxe },
   { name: "memtest", about: "Memtest86+, tests 0 to 7 over 64 MiB", long: true, play: memtest },
   { name: "debian", about: "Debian 12 with GRUB and systemd", long: true, play: () => debian({}) },
   { name: "debian-smp", about: "the same with 2 processors", long: true, play: () => debian({ cpus: 2 }) },

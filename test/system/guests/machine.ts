@@ -6,7 +6,8 @@ import type { BlockDevice } from "@castaway/kit";
 import { ImageDisk, Machine, type MachineOptions, OverlayDisk } from "castaway";
 import { root } from "../../../scripts/bundle.mjs";
 
-const blob = (path: string) => new Uint8Array(readFileSync(join(root, "firmware-blobs", path)));
+/** A file of firmware-blobs. */
+export const blob = (path: string) => new Uint8Array(readFileSync(join(root, "firmware-blobs", path)));
 
 /** The demo disk's image. */
 export const demoImage = (): Uint8Array => new Uint8Array(gunzipSync(blob("demo/demo.img.gz")));
