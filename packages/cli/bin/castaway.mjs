@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+// The command `castaway`. Beside its sources it runs them, bundled anew when one of them has changed (develop.mjs);
+// published, it runs the bundle that prepack.mjs made.
+import { existsSync } from "node:fs";
+
+const sources = existsSync(new URL("../src/main.ts", import.meta.url));
+const program = sources
+  ? await (await import("./develop.mjs")).program()
+  : {
+      module: new URL("../dist/castaway.mjs", import.meta.url).href,
+      blobs: new URL("../dist/blobs/", import.meta.url),
+    };
+
+const { main } = await import(program.module);
+process.exitCode = await main(process.argv.slice(2), program.blobs);

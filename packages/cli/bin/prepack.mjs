@@ -1,0 +1,16 @@
+// Before publishing: the command as one bundle, with firmware and demo disk beside it, in dist.
+import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const here = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const root = resolve(here, "../..");
+const { bundle } = await import(pathToFileURL(`${root}/scripts/bundle.mjs`).href);
+
+const dist = `${here}/dist`;
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist);
+const [file] = await bundle(["packages/cli/src/main.ts"], "prepack");
+cpSync(file, `${dist}/castaway.mjs`);
+cpSync(`${root}/firmware-blobs`, `${dist}/blobs`, { recursive: true, filter: (path) => !path.endsWith("/recipe") });
+cpSync(`${root}/LICENSE`, `${here}/LICENSE`);

@@ -1,0 +1,168 @@
+/** `castaway boot`: from options to a machine, its run, and what is left of it. */
+import { accessSync, constants } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type Disk, loadDemoDisk, loadFirmware, Machine, type MachineOptions, Runner } from "castaway";
+import { fileError } from "./exit.ts";
+import { Script } from "./expect.ts";
+import { type Front, PlainFront } from "./front.ts";
+import { GdbPort } from "./gdb.ts";
+import { checkDistinct, openImage } from "./images.ts";
+import type { BootOptions } from "./options.ts";
+import { Counters, type Report } from "./report.ts";
+import { ScreenTerminal } from "./screen.ts";
+import { type Ending, Session } from "./session.ts";
+import { optionsOf, readSnapshotFile, type Snapshot, writeWhole } from "./snapshots.ts";
+import { Status } from "./status.ts";
+import { SerialTerminal } from "./terminal.ts";
+
+/** What the command uses of its process. */
+export interface Console {
+  readonly in: NodeJS.ReadStream;
+  readonly out: NodeJS.WriteStream;
+  readonly err: NodeJS.WriteStream;
+  /** Where firmware and demo disk are: a folder, with "/" at its end. */
+  readonly blobs: URL;
+}
+
+const clock = {
+  now: () => performance.now(),
+  sleep: (milliseconds: number) =>
+    new Promise<void>((resolve) => (milliseconds > 0 ? setTimeout(resolve, milliseconds) : setImmediate(resolve))),
+};
+
+/** @returns the exit code; throws what `explain` turns into one */
+export async function boot(options: BootOptions, console: Console): Promise<number> {
+  for (const path of [options.save, options.screenshot, options.json]) checkWritable(path);
+  const snapshot = options.load === undefined ? undefined : readSnapshotFile(options.load);
+  const warn = (line: string) => console.err.write(`castaway: ${line}\n`);
+  const settings = await machineOptions(options, snapshot, console.blobs, warn);
+  const machine = await Machine.create(settings);
+  if (snapshot !== undefined) await machine.restore(snapshot.bytes);
+
+  const interactive = !options.plain && console.in.isTTY === true && console.out.isTTY === true;
+  const front = frontFor(machine, options, console, interactive);
+  const names = (settings.disks as Disk[]).map(({ name = "" }) => name);
+  const script = new Script(options.script);
+  const counters = options.json === undefined ? null : new Counters(machine, names, clock.now());
+  const gdb = options.gdb === undefined ? null : await GdbPort.listen(options.gdb);
+  const session = new Session(machine, new Runner(machine, clock), front, {
+    ...options,
+    script,
+    interactive,
+    gdb,
+    host: clock,
+    save: () => saveTo(machine, options.save ?? "castaway.snapshot"),
+  });
+  copyLogs(machine, options, console, interactive);
+  greet(options, gdb, console, interactive);
+  const ending = await run(session, front, console).finally(() => gdb?.close());
+
+  if (options.screen && !interactive) console.out.write(`${machine.screen.text}\n`);
+  if (options.save !== undefined && !machine.poweredOff) warn(await saveTo(machine, options.save));
+  if (options.screenshot !== undefined) await writeScreenshot(machine, options.screenshot);
+  if (ending.problem !== null) warn(ending.problem);
+  else if (interactive) warn(summary(machine, ending));
+  if (counters !== null) {
+    const lineEnds = !(front instanceof PlainFront) || front.atLineStart;
+    writeReport(counters.report(ending.stop, ending.code, script, clock.now()), options.json!, console, lineEnds);
+  }
+  return ending.code;
+}
+
+/** @throws ConfigError, UserError */
+async function machineOptions(
+  options: BootOptions,
+  snapshot: Snapshot | undefined,
+  blobs: URL,
+  onFailure: (line: string) => void,
+): Promise<MachineOptions> {
+  const read = async (path: string) => new Uint8Array(await readFile(new URL(path, blobs)));
+  const { timing: savedTiming, display, ...saved } = snapshot ? optionsOf(snapshot.configuration) : { display: true };
+  const timing = options.diskTiming ?? savedTiming;
+  const { image, write, memory, cpus, model, executor, startDate, seed } = options;
+  const paths = image === undefined ? options.disk : [image, ...options.disk];
+  if (write) checkDistinct(paths);
+  const disks: Disk[] = image === undefined ? [{ name: "demo disk", medium: await loadDemoDisk(read), timing }] : [];
+  for (const path of paths) disks.push(await openImage(path, { write, timing, onFailure }));
+  const firmware = await loadFirmware(read, { display: display && options.display });
+  const given = { memory, cpus, model, executor, startDate, seed, msi: options.msi ? undefined : false };
+  const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return { firmware, disks, ...saved, ...defined };
+}
+
+function frontFor(machine: Machine, options: BootOptions, console: Console, interactive: boolean): Front {
+  if (!interactive) return new PlainFront(machine, console.out, console.err, options.screen);
+  const status = options.status ? new Status(machine, clock.now) : null;
+  const Terminal = options.screen ? ScreenTerminal : SerialTerminal;
+  return new Terminal(machine, console, status);
+}
+
+function greet(
+  { image, script, atMost }: BootOptions,
+  gdb: GdbPort | null,
+  { err }: Console,
+  interactive: boolean,
+): void {
+  if (interactive) err.write(`castaway: ${image ?? "the demo disk"}; Ctrl-A x quits, Ctrl-A h helps\n`);
+  else if (script.length === 0 && atMost === undefined && gdb === null)
+    err.write(
+      "castaway: no terminal, so this runs until the guest powers off; --expect and --at-most end it earlier\n",
+    );
+  if (gdb !== null) err.write(`castaway: the machine waits for gdb: target remote localhost:${gdb.port}\n`);
+}
+
+/** Runs with the terminal taken, which is given back whatever happens; a signal ends the run in an orderly way. */
+async function run(session: Session, front: Front, { out }: Console): Promise<Ending> {
+  const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+  const ends = Object.entries(signals).map(([name, number]) => [name, () => session.quit(128 + number)] as const);
+  const brokenPipe = () => session.quit(128 + 13);
+  for (const [name, end] of ends) process.once(name, end);
+  out.on("error", brokenPipe);
+  front.open(session);
+  try {
+    return await session.run();
+  } finally {
+    front.close();
+    for (const [name, end] of ends) process.off(name, end);
+  }
+}
+
+function copyLogs(machine: Machine, { log }: BootOptions, { err }: Console, raw: boolean): void {
+  for (const name of new Set(log)) {
+    const transcript = name === "firmware" ? machine.firmwareLog : machine.debugLog;
+    transcript.onByte((byte) => err.write(raw && byte === 0x0a ? "\r\n" : Uint8Array.of(byte)));
+  }
+}
+
+async function saveTo(machine: Machine, path: string): Promise<string> {
+  const bytes = await machine.save();
+  writeWhole(path, bytes);
+  return `saved ${path}, ${(bytes.length / 1e6).toFixed(1)} MB`;
+}
+
+async function writeScreenshot(machine: Machine, path: string): Promise<void> {
+  const { encode } = await import("fast-png");
+  const { width, height, rgba } = machine.screen.picture()!; // --no-display and --screenshot exclude each other
+  writeWhole(path, encode({ width, height, data: rgba, channels: 4, depth: 8 }));
+}
+
+function writeReport(report: Report, path: string, { out }: Console, lineEnds: boolean): void {
+  if (path === "-") out.write(`${lineEnds ? "" : "\n"}${JSON.stringify(report)}\n`);
+  else writeWhole(path, `${JSON.stringify(report, null, 2)}\n`);
+}
+
+function summary(machine: Machine, { stop }: Ending): string {
+  const end = stop.reason === "powered off" ? "powered off" : stop.reason === "watch" ? "seen" : "quit";
+  return `${end}: ${(stop.instructions / 1e6).toFixed(0)} million instructions, ${(machine.now / 1e9).toFixed(2)} s of virtual time`;
+}
+
+/** Better before a long run than after it. @throws UserError */
+function checkWritable(path: string | undefined): void {
+  if (path === undefined || path === "-") return;
+  try {
+    accessSync(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw fileError("write", path, error);
+  }
+}
