@@ -524,6 +524,7 @@ export class Cpu {
     this.#turn = saved.turn;
     this.#inRound = saved.roundEnd !== null;
     this.#sliceEnd = saved.roundEnd ?? 0;
+    this.debug.forget();
   }
 
   /**

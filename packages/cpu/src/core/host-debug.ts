@@ -136,7 +136,12 @@ export class HostDebug {
     this.active = this.#breakpoints.size > 0 || this.onInstruction !== null || this.#stepping.cpu >= 0;
   }
 
-  // ---- what `Cpu.run` asks for ----
+  // ---- what `Cpu` asks for ----
+
+  /** Another state was restored: the hook has not seen its instructions. */
+  forget(): void {
+    this.#asked.cpu = -1;
+  }
 
   /** Begins a run; `stepping` is the processor that is to run one instruction, or undefined. */
   begin(stepping: Processor | undefined): void {
