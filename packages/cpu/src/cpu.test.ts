@@ -143,6 +143,18 @@ test("a run of several processors that is cut by time ends in the same state", (
   assert.is(whole.get("RBX", 0).toNumber(), 1);
 });
 
+test("a processor that waited for seconds has retired what it retired", () => {
+  const cpu = ringing(1);
+  cpu.clock.timer("late", () => {}).arm(20e9);
+  cpu.run({ nanoseconds: 1000 });
+  const before = cpu.retired;
+  for (let i = 0; i < 4; i++) {
+    cpu.run({ nanoseconds: 5e9 });
+    cpu.saveState();
+  }
+  assert.is(cpu.retired, before);
+});
+
 test("two machines in one process share nothing but code", () => {
   const a = real([0x40, 0xf4]);
   const b = real([0x48, 0xf4]);

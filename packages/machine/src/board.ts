@@ -197,7 +197,7 @@ export class Board {
     // Chipset and legacy devices.
     const sleep = (type: number) => type === 0 && events.powerOff();
     this.acpi = parts.add("acpi", new AcpiRegisters({ clock, sci: this.irq(9), sleep }), acpiState, "pci"); // hears IRQ 8
-    const power = new PowerManagement({ mapper: this.#mapper, acpi: this.acpi.ports });
+    const power = new PowerManagement({ mapper: this.#mapper(1), acpi: this.acpi.ports });
     this.pci.add(1, 3, parts.add("power", power, power.state, "pci").pci);
     this.pit = parts.add("pit", new Pit({ clock, irq: this.irq(0) }), pitState);
     this.rtc = parts.add("rtc", this.#rtc(options), rtcState);
@@ -264,16 +264,23 @@ export class Board {
     const wake = { set: (asserted: boolean) => asserted && this.acpi.alarm() }; // [82371AB 7.2.1]: RTC_STS follows IRQ8
     return new Rtc({ clock, irq: fanOut(this.irq(8), wake) }, { start: startDate, nvram: settings });
   }
-  readonly #mapper: PciMapper = {
-    map: (kind, base, size, space) => {
-      if (kind === "io") this.ports.map(base, size, space);
-      else this.memoryMap.map(base, size, space, this.#hostOf(space), (space as Partial<MemorySpace>).writable ?? true);
-    },
-    unmap: (kind, base, size, space) => {
-      if (kind === "io") this.ports.unmap(base, size, space);
-      else this.memoryMap.unmap(base, size, space);
-    },
-  };
+  /**
+   * What a function in a PCI slot decodes. Where ranges overlap, PCI answers before the legacy devices, and the higher slot
+   * first: a rule of this board, so that it follows from the registers alone.
+   */
+  #mapper(slot: number): PciMapper {
+    return {
+      map: (kind, base, size, space) => {
+        if (kind === "io") return this.ports.map(base, size, space, { rank: slot });
+        const { writable = true } = space as Partial<MemorySpace>;
+        this.memoryMap.map(base, size, space, { host: this.#hostOf(space), writable, rank: slot });
+      },
+      unmap: (kind, base, size, space) => {
+        if (kind === "io") this.ports.unmap(base, size, space);
+        else this.memoryMap.unmap(base, size, space);
+      },
+    };
+  }
   /** Where plain memory of a device is in the machine's own memory, if it is there. */
   #hostOf(space: RegisterSpace): number {
     const { memory } = space as Partial<MemorySpace>;
@@ -291,7 +298,7 @@ export class Board {
     const { physical } = this.cpu;
     const memory = physical.u8.subarray(host, host + VIDEO_MEMORY);
     const vga = this.parts.add("vga", new StdVga({ clock: this.clock, memory }), stdVgaState);
-    const pci = displayFunction(vga, { mapper: this.#mapper }, videoBios);
+    const pci = displayFunction(vga, { mapper: this.#mapper(2) }, videoBios);
     this.parts.add("vgaPci", pci, pci.state, "pci");
     this.pci.add(2, 0, pci);
     this.ports.map(0x1ce, 3, vga.dispiPorts);
@@ -310,7 +317,7 @@ export class Board {
   #storage(): AhciController {
     const { clock, drives } = this;
     const env = {
-      mapper: this.#mapper,
+      mapper: this.#mapper(4),
       intx: this.pci.intx(4, 1),
       dma: this.#dma,
       message: (address: number, data: number) => this.#message(address, data),
@@ -323,7 +330,7 @@ export class Board {
 
   #networkCard({ mac, rom, port }: BoardCard, n: number): E1000 {
     const [slot, name] = [NETWORK_SLOTS[n]!, `networkCard${n}`];
-    const env = { mapper: this.#mapper, intx: this.pci.intx(slot, 1), dma: this.#dma };
+    const env = { mapper: this.#mapper(slot), intx: this.pci.intx(slot, 1), dma: this.#dma };
     const card = new E1000(env, { clock: this.clock, mac, rom, port, name });
     this.parts.add(name, card, card.state, "pci");
     this.pci.add(slot, 0, card.pci);

@@ -18,6 +18,14 @@ export interface MemoryRange {
   /** Host memory behind the range, if it is plain memory (a frame buffer, an option ROM); else 0. */
   readonly host: number;
   readonly writable: boolean;
+  readonly rank: number;
+}
+
+/** Puts a range after those of the same or a lower rank. */
+export function insertByRank<R extends { readonly rank: number }>(list: R[], range: R): void {
+  let at = list.length;
+  while (at > 0 && list[at - 1]!.rank > range.rank) at--;
+  list.splice(at, 0, range);
 }
 
 /** Where a page leads without devices: host addresses for reads and writes, 0 for none. */
@@ -62,13 +70,16 @@ export class MemoryMap {
     this.#changed();
   }
 
-  /** A device decodes these addresses from now on. `host`: it is plain memory there. */
-  map(base: number, size: number, space: RegisterSpace, host = 0, writable = true): void {
-    const range = { base, size, space, host, writable };
+  /**
+   * A device decodes these addresses from now on. `host`: it is plain memory there. Where ranges overlap that of the highest
+   * `rank` answers, whichever was mapped last.
+   */
+  map(base: number, size: number, space: RegisterSpace, { host = 0, writable = true, rank = 0 } = {}): void {
+    const range = { base, size, space, host, writable, rank };
     this.#ranges.add(range);
     for (const page of pagesOf(base, size)) {
       const list = this.#pages.get(page) ?? [];
-      list.push(range);
+      insertByRank(list, range);
       this.#pages.set(page, list);
       this.#apply(page);
     }
@@ -86,7 +97,7 @@ export class MemoryMap {
   }
   /** What devices decode now, by its first address; of ranges that begin there together the one that answers comes last. */
   ranges(): MemoryRange[] {
-    return [...this.#ranges].sort((a, b) => a.base - b.base);
+    return [...this.#ranges].sort((a, b) => a.base - b.base || a.rank - b.rank);
   }
 
   #apply(page: number): void {

@@ -1,11 +1,13 @@
 /** The I/O port space: which chip answers which port. */
 import type { RegisterSpace } from "@castaway/devices";
+import { insertByRank } from "./memory-map.ts";
 
 /** Ports that a chip answers. */
 export interface PortRange {
   readonly space: RegisterSpace;
   readonly base: number;
   readonly size: number;
+  readonly rank: number;
 }
 
 /** An access that no single chip covers is cut into bytes; where nobody answers, bits read as ones and writes are lost. */
@@ -14,15 +16,15 @@ export class PortSpace {
   readonly #stacks = new Map<number, PortRange[]>();
   readonly #ranges = new Set<PortRange>();
 
-  /** The latest mapping of a port answers, as long as it is there. */
-  map(base: number, size: number, space: RegisterSpace): void {
-    const place = { space, base, size };
+  /** Where ranges overlap that of the highest `rank` answers, whichever was mapped last; of equal ranks the latest. */
+  map(base: number, size: number, space: RegisterSpace, { rank = 0 } = {}): void {
+    const place = { space, base, size, rank };
     this.#ranges.add(place);
     for (let port = base; port < Math.min(base + size, 0x10000); port++) {
       const stack = this.#stacks.get(port) ?? [];
-      stack.push(place);
+      insertByRank(stack, place);
       this.#stacks.set(port, stack);
-      this.#places[port] = place;
+      this.#places[port] = stack.at(-1);
     }
   }
   unmap(base: number, size: number, space: RegisterSpace): void {
@@ -35,7 +37,7 @@ export class PortSpace {
   }
   /** What is mapped now, by its first port; of ranges that begin at the same port the one that answers comes last. */
   ranges(): PortRange[] {
-    return [...this.#ranges].sort((a, b) => a.base - b.base);
+    return [...this.#ranges].sort((a, b) => a.base - b.base || a.rank - b.rank);
   }
 
   read(port: number, bytes: number): number {

@@ -233,13 +233,8 @@ export class Bench {
     return encodeState("bench", 1, {
       parts: board.parts.save(),
       media: this.#media.map((medium) => medium.save()),
-      cpu: this.#processors(),
+      cpu: board.cpu.saveState(),
     } as unknown as Plain);
-  }
-  /** No processor runs: how the time that they waited is put down to their accounts is not the board's. */
-  #processors() {
-    const state = this.board.cpu.saveState();
-    return { ...state, processors: state.processors.map((cpu) => ({ ...cpu, retired: 0, charged: 0 })) };
   }
   get #shape() {
     return record({ parts: this.board.parts.shape, media: list(overlayState), cpu: cpuState });
@@ -256,7 +251,7 @@ export class Bench {
   states(): Record<string, unknown> {
     const { board } = this;
     const media = Object.fromEntries(this.#media.map((medium, n) => [`medium${n}`, medium.save()]));
-    return { ...board.parts.save(), ...media, cpu: this.#processors() };
+    return { ...board.parts.save(), ...media, cpu: this.board.cpu.saveState() };
   }
 }
 

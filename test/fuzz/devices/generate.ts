@@ -1,21 +1,12 @@
 /** Random actions: what a driver written by chance would do to whatever it finds. */
-import { keys, PciFunction } from "@castaway/devices";
+import { keys } from "@castaway/devices";
 import { Random } from "@castaway/kit";
-import type { Board } from "castaway";
 import { type Action, hexOf } from "./actions.ts";
 import { driveAhci } from "./ahci.ts";
 import type { Bench } from "./bench.ts";
 import { driveNetwork } from "./network.ts";
 import { type Target, targetsOf } from "./targets.ts";
 import { descriptors, pointer, STRUCTURES, STRUCTURES_END, size, valueFor } from "./values.ts";
-
-/** Whether two PCI functions, or two ranges of one, decode the same addresses. */
-function overlaps({ pci }: Board): boolean {
-  const ranges = pci.functions.flatMap(({ space }) => (space instanceof PciFunction ? space.ranges : []));
-  return ranges.some((a, n) =>
-    ranges.slice(0, n).some((b) => a.kind === b.kind && a.base < b.base + b.size && b.base < a.base + a.size),
-  );
-}
 
 interface Access {
   readonly target: Target;
@@ -118,12 +109,8 @@ export class Generator {
       }
     }
   }
-  /**
-   * While functions decode the same addresses any of them may answer, and it may be another one after a restore: that is
-   * no place to compare at.
-   */
+  /** Saves and restores, and reads again what was used last. */
   #hop(): void {
-    if (overlaps(this.#bench.board)) return;
     this.#act(["hop"]);
     for (const { target, offset, bytes } of this.#used) this.#read(target, offset, bytes);
   }

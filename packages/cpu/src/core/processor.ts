@@ -19,6 +19,9 @@ import { CpuProbes } from "./probes.ts";
 import { CS, S, SEG, segment } from "./state.ts";
 import { type Unimplemented, unimplemented } from "./unimplemented.ts";
 
+/** How far below 0 a charge takes the budget, which has 32 bits: seconds of waiting are charged at once. */
+const LEAST_BUDGET = 1 << 30;
+
 /** What a processor asks of the board around it. All calls are synchronous; time is virtual. */
 export interface Board {
   /** Port I/O; `bytes` is 1, 2 or 4; the answer is unsigned. */
@@ -195,9 +198,11 @@ export class Processor {
   }
   /** Adds virtual time beyond the instructions' own: cost model, halts. */
   charge(nanoseconds: number): void {
+    const { i32 } = this.memory,
+      taken = Math.max(0, Math.min(nanoseconds, i32[S.BUDGET >> 2]! + LEAST_BUDGET));
     this.charged += nanoseconds;
-    this.retiredEnd -= nanoseconds;
-    this.memory.i32[S.BUDGET >> 2]! -= nanoseconds;
+    this.retiredEnd -= taken;
+    i32[S.BUDGET >> 2]! -= taken;
   }
   /** Ends this processor's turn with the instruction at hand, which ends its block. */
   yieldTurn(): void {

@@ -136,15 +136,13 @@ export class PciFunction<N extends string = never> implements Device<PciFunction
     const wanted = this.#decoders.map((range) => range());
     const before = this.#mapped;
     this.#mapped = wanted;
+    // Ranges of one function that overlap are all mapped anew: which one answers must not depend on how they got there.
+    const stays = wanted.map((range, index) => isSame(range, before[index]) && !overlapsAny(range, wanted));
     for (const [index, range] of before.entries()) {
-      if (range && !isSame(range, wanted[index])) {
-        this.#env.mapper.unmap(range.kind, range.base, range.size, range.space);
-      }
+      if (range && !stays[index]) this.#env.mapper.unmap(range.kind, range.base, range.size, range.space);
     }
     for (const [index, range] of wanted.entries()) {
-      if (range && !isSame(range, before[index])) {
-        this.#env.mapper.map(range.kind, range.base, range.size, range.space);
-      }
+      if (range && !stays[index]) this.#env.mapper.map(range.kind, range.base, range.size, range.space);
     }
   }
 
@@ -250,5 +248,8 @@ export class PciFunction<N extends string = never> implements Device<PciFunction
   }
 }
 
-const isSame = (a: Range, b: Range | undefined): boolean =>
-  b !== undefined && a.kind === b.kind && a.base === b.base && a.size === b.size && a.space === b.space;
+const isSame = (a: Range | undefined, b: Range | undefined): boolean =>
+  a === b || (a?.kind === b?.kind && a?.base === b?.base && a?.size === b?.size && a?.space === b?.space);
+
+const overlapsAny = (a: Range | undefined, all: readonly (Range | undefined)[]): boolean =>
+  all.some((b) => a && b && a !== b && a.kind === b.kind && a.base < b.base + b.size && b.base < a.base + a.size);
