@@ -1,10 +1,9 @@
 /** The command as a process of its own, with the real firmware: from a disk's first sector to the exit code. */
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { root } from "../../../scripts/bundle.mjs";
 import { folder } from "./echo.test-support.ts";
 
 const test = suite("npx castaway");
@@ -21,7 +20,7 @@ const bootSector = [
 ];
 
 function run(args: string[], signalAfter?: string): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [join(root, "packages/cli/bin/castaway.mjs"), "boot", ...args]);
+  const child = spawn(process.execPath, [resolve("packages/cli/bin/castaway.mjs"), "boot", ...args]);
   const said = { out: "", err: "" };
   child.stdout.on("data", (bytes: Buffer) => (said.out += bytes));
   child.stderr.on("data", (bytes: Buffer) => {
