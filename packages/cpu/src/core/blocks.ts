@@ -8,7 +8,6 @@
 import { type CodeMode, type Decoded, type Decoder, MAX_LENGTH } from "./decode.ts";
 import { MODE_REAL } from "./modes.ts";
 import { PAGE, type PhysicalMemory } from "./physical.ts";
-import { S } from "./state.ts";
 
 export const MAX_INSTRUCTIONS = 64;
 
@@ -155,7 +154,6 @@ export class BlockCache {
   }
   #drop(block: Block): void {
     block.valid = false;
-    this.memory.i32[S.ATTENTION >> 2] = 1; // a repeated instruction that overwrites itself is fetched again
     const key = block.physical * 8 + block.mode;
     if (this.#blocks.get(key) === block) this.#blocks.delete(key);
     const crossing = this.#crossing.get(key)?.filter((b) => b !== block);
