@@ -39,7 +39,7 @@ async function build() {
   const began = Date.now();
   const previous = cachedFolder();
   const folder = `cli/${began}-${process.pid}`;
-  const [file] = await bundle(["packages/cli/src/main.ts"], folder);
+  const [file] = await bundle([`${root}/packages/cli/src/main.ts`], folder);
   const sources = JSON.parse(readFileSync(`${file}.map`, "utf8")).sources.map((/** @type {string} */ source) =>
     relative(root, resolve(dirname(file), source)),
   );

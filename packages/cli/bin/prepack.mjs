@@ -10,7 +10,7 @@ const { bundle } = await import(pathToFileURL(`${root}/scripts/bundle.mjs`).href
 const dist = `${here}/dist`;
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
-const [file] = await bundle(["packages/cli/src/main.ts"], "prepack");
+const [file] = await bundle([`${root}/packages/cli/src/main.ts`], "prepack");
 cpSync(file, `${dist}/castaway.mjs`);
-cpSync(`${root}/firmware-blobs`, `${dist}/blobs`, { recursive: true, filter: (path) => !path.endsWith("/recipe") });
-cpSync(`${root}/LICENSE`, `${here}/LICENSE`);
+cpSync(`${root}/firmware-blobs`, `${dist}/blobs`, { recursive: true });
+cpSync(`${root}/LICENSE`, `${dist}/LICENSE`);
