@@ -6,6 +6,7 @@
  *     npm run system -- pc debian              this one
  *     npm run system -- browser                the same machine in Node, in worker_threads and in Chromium
  *     npm run system -- determinism            one boot has one digest, however it is run
+ *     npm run system -- gdb                    the real gdb debugs the machine, see docs/debugging.md
  *     npm run system -- cpu paging             the programs whose name contains "paging"; also: --only paging
  *     npm run system -- cpu --oracles          asks QEMU and Bochs too, and installs them if need be
  *     npm run system -- cpu --raw              what each of them prints; --verbose: each outcome that is summed up too
@@ -13,6 +14,7 @@
 import { systemBrowser } from "../test/system/browser.ts";
 import { type SystemOptions, systemCpu } from "../test/system/cpu.ts";
 import { systemDeterminism } from "../test/system/determinism.ts";
+import { systemGdb } from "../test/system/gdb.ts";
 import { systemPc } from "../test/system/pc.ts";
 import { type Counts, finish } from "./counts.ts";
 
@@ -21,6 +23,7 @@ const groups: Record<string, (options: SystemOptions) => Promise<Counts>> = {
   cpu: systemCpu,
   pc: systemPc,
   browser: systemBrowser,
+  gdb: systemGdb,
   determinism: systemDeterminism,
 };
 

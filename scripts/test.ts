@@ -20,6 +20,7 @@ const suites: Suite[] = [
   { name: "pc", command: "npm run --silent system -- pc", minutes: 4 },
   { name: "determinism", command: "npm run --silent system -- determinism", minutes: 4 },
   { name: "browser", command: "npm run --silent system -- browser", minutes: 3 },
+  { name: "gdb", command: "npm run --silent system -- gdb", minutes: 2 },
   { name: "decoder", command: "npm run --silent decoder", minutes: 2 },
   { name: "vectors", command: "npm run --silent vectors", minutes: 2 },
 ];
