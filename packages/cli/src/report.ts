@@ -59,7 +59,7 @@ export class Counters {
       });
     }
     machine.com1.onByte(() => this.#sent++);
-    machine.resets.on(() => this.#resets++);
+    machine.probes.resets.on(() => this.#resets++);
     board.cpu.probes.deliveries.on(({ kind }) => {
       this.#interrupts[(["external", null, "nonMaskable", "exceptions"] as const)[kind] ?? "software"]++;
     });

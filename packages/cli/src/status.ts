@@ -22,7 +22,7 @@ export class Status {
     this.#since = { time: now(), instructions: machine.instructions };
     for (const drive of machine.board.drives)
       drive.commands.on(({ name, sectors }) => (this.#loading ||= sectors > 0 && /READ/.test(name)));
-    machine.resets.on(() => (this.#loading = this.#system = false));
+    machine.probes.resets.on(() => (this.#loading = this.#system = false));
   }
 
   get phase(): "firmware" | "boot loader" | "system" | "off" {

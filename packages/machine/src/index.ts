@@ -20,5 +20,7 @@ export { type BlobReader, loadDemoDisk, loadFirmware } from "./firmware.ts";
 export { type GdbEnd, GdbStub } from "./gdb/stub.ts";
 export { Machine, type MachineStop, type MachineStopReason, type RunLimits } from "./machine.ts";
 export type { Disk, MachineOptions, TimingName } from "./options.ts";
+export type { Access } from "./ports.ts";
+export type { MachineProbes, Reset } from "./probes.ts";
 export { type Host, Runner, type RunnerOptions } from "./runner.ts";
 export { type Configuration, readSnapshotHeader, type SnapshotHeader } from "./snapshot.ts";

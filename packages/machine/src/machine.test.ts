@@ -44,7 +44,7 @@ test("a machine whose processors all halt is idle", () => {
 test("a reset by the guest happens at the end of the block that asks for it", () => {
   const pc = new Machine(withRom([...print(0xe9, "a"), ...out(0xcf9, 0x02), ...out(0xcf9, 0x06), ...forever]));
   const resets: string[] = [];
-  pc.resets.on(({ by }) => resets.push(by));
+  pc.probes.resets.on(({ by }) => resets.push(by));
   pc.run({ until: pc.debugLog.shows("aaa"), atMost: ms(1) });
   assert.is(pc.debugLog.text, "aaa");
   assert.equal(resets, ["guest", "guest", "guest"]);
@@ -58,7 +58,7 @@ test("a triple fault resets the machine", () => {
   bios.fill(0, 0x80, 0x86);
   const pc = new Machine({ firmware: { bios }, memory: "2MiB" });
   const by: string[] = [];
-  pc.resets.on((event) => by.push(event.by));
+  pc.probes.resets.on((event) => by.push(event.by));
   pc.run({ until: pc.debugLog.shows("ttt"), atMost: ms(1) });
   assert.equal(by, ["triple fault", "triple fault"]);
 });
@@ -95,6 +95,29 @@ test("gate A20: closed by ports 92 and 60, an odd megabyte is the even one below
   assert.is(open.debugLog.text, "\x11");
 });
 
+test("probes tell of accesses, and a watched machine runs as an unwatched one", () => {
+  const code = [...out(0x70, 0x0d), 0xe4, 0x71, ...count]; // in al, 71
+  const [watched, unwatched] = [new Machine(withRom(code)), new Machine(withRom(code))];
+  const seen: string[] = [];
+  watched.probes.ports.on(({ write, address, value }) =>
+    seen.push(`${write ? ">" : "<"} ${address.toString(16)} ${value}`),
+  );
+  for (const pc of [watched, unwatched]) pc.run({ atMost: us(30) });
+  assert.equal(seen, ["> 70 13", "< 71 128"]);
+  assert.is(watched.digest(), unwatched.digest());
+});
+
+test("breakpoints stop before an instruction, and again when it comes again", () => {
+  const pc = new Machine(withRom(count));
+  pc.debug.addBreakpoint(0xf0000);
+  for (let i = 0; i < 3; i++) {
+    const { reason, cpu, address } = pc.run({ atMost: us(30) });
+    assert.equal([reason, cpu, address, (pc.inspect("cpu0.RAX") as Long).toNumber()], ["breakpoint", 0, 0xf0000, i]);
+  }
+  assert.is(pc.step().reason, "step");
+  assert.is((pc.inspect("cpu0.RAX") as Long).toNumber(), 3);
+});
+
 test("save and restore: the same digest, then and later", async () => {
   const disk = () => new OverlayDisk(new ImageDisk(new Uint8Array(4096)));
   const options = () => withRom([...print(0xe9, "a"), ...count], { disks: [disk()], cpus: 2 });
@@ -127,7 +150,11 @@ test("a snapshot of another machine, version or with damage is refused in words"
   };
   await refuses(new Machine(withRom(count)), bytes, /cpus: the snapshot is of a machine with 2, this one has 1/);
   await refuses(new Machine(withRom(forever, { cpus: 2 })), bytes, /bios/);
-  await refuses(new Machine(withRom(count, { cpus: 2, disks: [new Uint8Array(512)] })), bytes, /boot: .* with "", this one has "disk"/);
+  await refuses(
+    new Machine(withRom(count, { cpus: 2, disks: [new Uint8Array(512)] })),
+    bytes,
+    /boot: .* with "", this one has "disk"/,
+  );
   await refuses(a, bytes.subarray(0, bytes.length - 1), /damaged|cut short/);
   await refuses(a, new TextEncoder().encode("hello\n"), /no snapshot/);
   const text = new TextDecoder("latin1").decode(bytes).replace('"version":', '"version":9');

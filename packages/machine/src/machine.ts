@@ -5,24 +5,15 @@
  *     const stop = pc.run({ until: pc.com1.shows("login:"), atMost: seconds(60) });
  *     if (stop.reason === "watch") pc.com1.type("root\n");
  */
-import { cpuState, type Stop } from "@castaway/cpu";
+import { cpuState, type HostDebug, type Stop } from "@castaway/cpu";
 import type { Keyboard } from "@castaway/devices";
-import {
-  ConfigError,
-  Digest,
-  decodeState,
-  encodeState,
-  flag,
-  ms,
-  type Nanoseconds,
-  Probe,
-  record,
-} from "@castaway/kit";
+import { ConfigError, Digest, decodeState, encodeState, flag, ms, type Nanoseconds, record } from "@castaway/kit";
 import { Board } from "./board.ts";
 import { SerialPort, Transcript, type Watch } from "./console.ts";
 import { Display } from "./display.ts";
 import { inspect } from "./inspect.ts";
 import { boardOptions, configurationOf, type MachineOptions, unpacked } from "./options.ts";
+import { type MachineProbes, machineProbes } from "./probes.ts";
 import { type Configuration, checkConfiguration, readSnapshot, SNAPSHOT_VERSION, writeSnapshot } from "./snapshot.ts";
 
 /** Why `run` came back. */
@@ -72,8 +63,8 @@ export class Machine {
   readonly firmwareLog = new Transcript();
   readonly debugLog = new Transcript();
   readonly screen: Display;
-  /** The machine was reset: by the guest, by a triple fault, or by {@link reset}. */
-  readonly resets = new Probe<{ readonly by: "guest" | "triple fault" | "user"; readonly now: Nanoseconds }>("resets");
+  /** Typed events of all parts. */
+  readonly probes: MachineProbes;
   readonly #configuration: Configuration;
   /** What made the processors stop, if something but themselves did. */
   #stop: { reason: MachineStopReason; detail: string } | null = null;
@@ -100,6 +91,7 @@ export class Machine {
     this.#configuration = configurationOf(settled, board.cpu);
     this.com1 = new SerialPort((bytes) => board.com1.receive(bytes));
     this.screen = new Display(board.vga);
+    this.probes = machineProbes(board);
     for (const [probe, transcript] of [
       [board.serialOutput, this.com1],
       [board.firmwareLog, this.firmwareLog],
@@ -128,6 +120,11 @@ export class Machine {
   /** Types text and presses keys: `keyboard.type("ls\n")`, `keyboard.press("ControlLeft", "KeyC")`. */
   get keyboard(): Keyboard {
     return this.board.keyboard;
+  }
+
+  /** Breakpoints, watchpoints, a hook for every instruction; none of them changes what the guest does. */
+  get debug(): HostDebug {
+    return this.board.cpu.debug;
   }
 
   // ---- running ----
@@ -199,7 +196,8 @@ export class Machine {
   #reset(by: "guest" | "triple fault" | "user"): void {
     this.#resetWanted = null;
     this.board.reset();
-    if (this.resets.active) this.resets.emit({ by, now: this.now });
+    const { resets } = this.probes;
+    if (resets.active) resets.emit({ by, now: this.now });
   }
 
   // ---- the whole state ----

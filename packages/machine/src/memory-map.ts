@@ -4,6 +4,8 @@
  */
 import type { MmioHandler, PhysicalMemory } from "@castaway/cpu";
 import type { RegisterSpace } from "@castaway/devices";
+import { Probe } from "@castaway/kit";
+import type { Access } from "./ports.ts";
 
 const PAGE = 4096;
 const PAGES = 1 << 20;
@@ -42,6 +44,8 @@ export class MemoryMap {
   readonly #pages = new Map<number, MemoryRange[]>();
   readonly #ranges = new Set<MemoryRange>();
   #a20 = true;
+  /** Every access by a processor to a device's registers; those of local APICs and of plain memory are not among them. */
+  readonly accesses = new Probe<Access>("memory-mapped accesses");
 
   /** `changed` is called after every change: translations of addresses to host memory are stale. */
   constructor(physical: PhysicalMemory, changed: () => void) {
@@ -129,12 +133,17 @@ export class MemoryMap {
         .get(page)
         ?.filter((r) => address >= r.base && address < r.base + r.size)
         .at(-1);
+    const { accesses } = this;
     return {
       read: (address, bytes) => {
         const range = find(address);
-        return range === undefined ? 0xffffffff >>> (32 - 8 * bytes) : range.space.read(address - range.base, bytes);
+        const none = 0xffffffff >>> (32 - 8 * bytes);
+        const value = range === undefined ? none : range.space.read(address - range.base, bytes);
+        if (accesses.active) accesses.emit({ write: false, address, bytes, value });
+        return value;
       },
       write: (address, bytes, value) => {
+        if (accesses.active) accesses.emit({ write: true, address, bytes, value });
         const range = find(address);
         range?.space.write(address - range.base, bytes, value);
       },

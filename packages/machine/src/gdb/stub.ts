@@ -82,7 +82,7 @@ export class GdbStub {
    */
   async serve(runner: Pick<Runner, "run" | "stop">, host: Pick<Host, "sleep">): Promise<GdbEnd> {
     this.#runner = runner;
-    const unlisten = this.#machine.resets.on(({ by }) => {
+    const unlisten = this.#machine.probes.resets.on(({ by }) => {
       if (by !== "user") this.#print(`the machine was reset by ${by === "guest" ? "the guest" : "a triple fault"}\n`);
     });
     while (this.#end === null) {
