@@ -20,7 +20,9 @@ const bootSector = [
 ];
 
 function run(args: string[], signalAfter?: string): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [resolve("packages/cli/bin/castaway.mjs"), "boot", ...args]);
+  const child = spawn(process.execPath, [resolve("packages/cli/bin/castaway.mjs"), "boot", ...args], {
+    cwd: path("."),
+  });
   const said = { out: "", err: "" };
   child.stdout.on("data", (bytes: Buffer) => (said.out += bytes));
   child.stderr.on("data", (bytes: Buffer) => {
