@@ -155,6 +155,20 @@ test("a processor that waited for seconds has retired what it retired", () => {
   assert.is(cpu.retired, before);
 });
 
+test("how patiently handlers are made changes nothing but time", () => {
+  const digests = [0, 50, 1e9].map((patience) => {
+    const cpu = new Cpu({ memory: "64KiB", patience });
+    // mov cx,1000; again: imul ax,cx,7; rol ax,3; xor [1234h],ax; inc word [bx+1236h]; dec cx; jnz again; cld; rep stosw; hlt
+    cpu.write(0x1000, [0xb9, 0xe8, 0x03, 0x6b, 0xc1, 0x07, 0xc1, 0xc0, 0x03, 0x31, 0x06, 0x34, 0x12]);
+    cpu.write(0x100d, [0xff, 0x87, 0x36, 0x12, 0x49, 0x75, 0xef, 0xfc, 0xb9, 0x40, 0x00, 0xf3, 0xab, 0xf4]);
+    cpu.enter("real", 0x1000);
+    cpu.set("RDI", 0x3000);
+    assert.is(cpu.run({ instructions: 100_000 }).reason, "idle");
+    return cpu.digest();
+  });
+  assert.equal(new Set(digests).size, 1);
+});
+
 test("two machines in one process share nothing but code", () => {
   const a = real([0x40, 0xf4]);
   const b = real([0x48, 0xf4]);

@@ -46,6 +46,11 @@ export interface CpuOptions {
   readonly model?: string | Model;
   /** What runs the instructions. The evaluator is the oracle: a hundred times slower, same results to the bit. */
   readonly executor?: "interpreter" | "evaluator";
+  /**
+   * How many instructions the interpreter may leave to the evaluator before it makes code for them: less code is made,
+   * so machines start faster. Default 0: none, so that all that is run is emitted. No result depends on it.
+   */
+  readonly patience?: number;
   /** Port I/O. Default: reads give all ones, writes are ignored. */
   readonly ports?: Ports;
   /** The INTA cycle of an external interrupt controller, whose line is `lint0`: the vector. Default: vector 0. */
@@ -157,7 +162,7 @@ export class Cpu {
       for (const p of this.processors) p.access.tlb.markCode(page);
     };
     this.debug.attach(this.processors, (id) => this.#activate(id));
-    this.#executor = executorNamed(options.executor ?? "interpreter", this.physical, this.blocks);
+    this.#executor = executorNamed(options, this.physical, this.blocks);
     this.reset();
   }
 
@@ -479,7 +484,7 @@ export class Cpu {
   }
   /** To be called after `physical` was mapped anew: translations of addresses to host memory are refreshed. */
   physicalMapChanged(): void {
-    this.blocks.clear();
+    this.blocks.remapped();
     for (const cpu of this.processors) cpu.access.tlb.refreshHosts();
   }
 
@@ -552,8 +557,9 @@ export class Cpu {
   }
 }
 
-function executorNamed(name: "interpreter" | "evaluator", memory: PhysicalMemory, blocks: BlockCache): Executor {
-  if (name === "interpreter") return new Interpreter(memory, blocks);
-  if (name === "evaluator") return evaluatorExecutor;
-  throw new ConfigError("executor", name, '"interpreter" or "evaluator"');
+function executorNamed(options: CpuOptions, memory: PhysicalMemory, blocks: BlockCache): Executor {
+  const { executor = "interpreter", patience = 0 } = options;
+  if (executor === "interpreter") return new Interpreter(memory, blocks, patience);
+  if (executor === "evaluator") return evaluatorExecutor;
+  throw new ConfigError("executor", executor, '"interpreter" or "evaluator"');
 }

@@ -72,6 +72,8 @@ const VIDEO_MEMORY = 16 << 20;
 const NETWORK_SLOTS = [3, 5];
 /** Open Firmware paths, as SeaBIOS compares them. */
 const BOOT_PATHS = { disk: "/pci@i0cf8/*@4/drive@0/disk@0", network: "/pci@i0cf8/ethernet@3" };
+/** Instructions that the processor evaluates before it makes code for them: about what making it takes. */
+const PATIENCE = 1000;
 
 export interface Firmware {
   /** The system BIOS, 128 or 256 KiB. */
@@ -157,6 +159,7 @@ export class Board {
     const { bios, videoBios } = options.firmware;
     const video = videoBios === undefined ? 0 : VIDEO_MEMORY;
     this.cpu = new Cpu({
+      patience: PATIENCE,
       ...options,
       clock,
       extraBytes: bios.length + video + PAGE,

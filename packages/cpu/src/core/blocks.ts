@@ -6,6 +6,7 @@
  * instruction that follows an interrupt shadow's start, at the page's end, and after MAX_INSTRUCTIONS.
  */
 import { type CodeMode, type Decoded, type Decoder, MAX_LENGTH } from "./decode.ts";
+import { DecodedCache } from "./decoded-cache.ts";
 import { MODE_REAL } from "./modes.ts";
 import { PAGE, type PhysicalMemory } from "./physical.ts";
 
@@ -15,16 +16,22 @@ export interface Block {
   /** Physical address of the first byte; with the mode, the key. */
   readonly physical: number;
   readonly mode: number;
-  /** Length in bytes; instruction i starts `offsets[i]` bytes from the start. */
+  /** Length in bytes. */
   readonly bytes: number;
   readonly insns: readonly Decoded[];
-  readonly offsets: readonly number[];
   /** For a single instruction that crosses its page: the physical page of its end; else -1. */
   readonly secondPage: number;
   /** False once the guest has overwritten it: it must not go on. */
   valid: boolean;
   /** Address of its first record for the emitted interpreter; 0 until translated. */
   record: number;
+}
+
+/** How many bytes from its block's start an instruction begins. */
+export function offsetOf({ insns }: Block, index: number): number {
+  let offset = 0;
+  for (let i = 0; i < index; i++) offset += insns[i]!.length;
+  return offset;
 }
 
 /**
@@ -47,12 +54,62 @@ const MODES: readonly CodeMode[] = [0, 1, 2, 3, 4, 5, 6].map((m) => ({
   real: (m & MODE_REAL) !== 0,
 }));
 
+const pageOf = (address: number) => Math.floor(address / PAGE);
+const keyOf = (physical: number, mode: number) => (physical % PAGE) * 8 + mode;
+
+/** The code of one physical page. */
+class CodePage {
+  readonly #page: number;
+  /** The host memory that it was decoded from. */
+  readonly host: number;
+  /** By offset in the page times 8 plus mode. */
+  readonly blocks = new Map<number, Block>();
+  /** Instructions that begin or end here, and cross to or from another page. */
+  readonly crossing = new Set<Block>();
+  /** Bit n: a block may have byte n of the page. Most writes to a page with code meet none. */
+  readonly #code = new Uint32Array(PAGE / 32);
+
+  constructor(page: number, host: number) {
+    this.#page = page;
+    this.host = host;
+  }
+  /** First and last offset of a block in this page. */
+  #span(block: Block): readonly [first: number, last: number] {
+    const offset = block.physical % PAGE,
+      begins = pageOf(block.physical) === this.#page,
+      ends = block.secondPage < 0 || block.secondPage === this.#page;
+    if (begins && block.secondPage < 0) return [offset, offset + block.bytes - 1];
+    return [begins && !ends ? offset : 0, ends && !begins ? offset + block.bytes - PAGE - 1 : PAGE - 1];
+  }
+  mark(block: Block): void {
+    const [first, last] = this.#span(block);
+    for (let n = first; n <= last; n++) this.#code[n >> 5]! |= 1 << (n & 31);
+  }
+  /** Gives every block that has one of these bytes to `drop`, which takes it out. */
+  sweep(first: number, last: number, drop: (block: Block) => void): void {
+    let hit = false;
+    for (let n = first; n <= last; n++) if (this.#code[n >> 5]! & (1 << (n & 31))) hit = true;
+    if (!hit) return;
+    this.#code.fill(0);
+    for (const blocks of [this.blocks.values(), this.crossing]) {
+      for (const block of blocks) {
+        const [from, to] = this.#span(block);
+        if (from <= last && to >= first) drop(block);
+        else this.mark(block);
+      }
+    }
+  }
+  get empty(): boolean {
+    return this.blocks.size === 0 && this.crossing.size === 0;
+  }
+}
+
 export class BlockCache {
   readonly memory: PhysicalMemory;
-  readonly #decoder: Decoder;
-  readonly #blocks = new Map<number, Block>();
-  readonly #crossing = new Map<number, Block[]>();
-  readonly #byPage = new Map<number, Set<Block>>();
+  readonly #decoder: DecodedCache;
+  readonly #pages = new Map<number, CodePage>();
+  /** The instructions of the block that is being built. */
+  readonly #insns: Decoded[] = [];
   readonly #scratch = new Uint8Array(2 * MAX_LENGTH);
   /** Called when code was decoded from a page for the first time: TLBs must mark it slow for writes. */
   onCodePage: (page: number) => void = () => {};
@@ -61,116 +118,117 @@ export class BlockCache {
 
   constructor(memory: PhysicalMemory, decoder: Decoder) {
     this.memory = memory;
-    this.#decoder = decoder;
+    this.#decoder = new DecodedCache(decoder);
     memory.onCodeWrite = (address, bytes) => this.invalidate(address, bytes);
   }
 
   /** The block at a physical address whose page has this host address, or null if its first instruction crosses the page. */
   find(physical: number, host: number, mode: number): Block | null {
-    const key = physical * 8 + mode,
-      known = this.#blocks.get(key);
-    if (known) return known;
+    const known = this.#pages.get(pageOf(physical))?.blocks.get(keyOf(physical, mode));
+    if (known !== undefined) return known;
     const block = this.#build(physical, host, mode);
-    if (block !== null) {
-      this.#blocks.set(key, block);
-      this.#register(block, Math.floor(physical / PAGE));
-    }
+    if (block === null) return null;
+    const code = this.#codePage(pageOf(physical));
+    code.blocks.set(keyOf(physical, mode), block);
+    code.mark(block);
     return block;
   }
   #build(physical: number, host: number, mode: number): Block | null {
     const start = host + (physical % PAGE),
       end = host + PAGE,
       codeMode = MODES[mode]!;
-    const insns: Decoded[] = [],
-      offsets: number[] = [];
-    let at = start,
+    const insns = this.#insns;
+    let count = 0,
+      at = start,
       last = MAX_INSTRUCTIONS;
-    while (at < end && insns.length < last) {
+    while (at < end && count < last) {
       const insn = this.#decoder.decode(this.memory.u8, at, end, codeMode);
       if (insn === null) break;
-      insns.push(insn);
-      offsets.push(at - start);
+      insns[count++] = insn;
       at += insn.length;
       if (insn.def.endsBlock || (insn.def.repeat !== undefined && insn.repeat !== "none")) break;
-      if (insn.def.shadow && last === MAX_INSTRUCTIONS) last = insns.length + 1;
+      if (insn.def.shadow && last === MAX_INSTRUCTIONS) last = count + 1;
     }
-    if (insns.length === 0) return null;
-    return { physical, mode, bytes: at - start, insns, offsets, secondPage: -1, valid: true, record: 0 };
+    if (count === 0) return null;
+    return { physical, mode, bytes: at - start, insns: insns.slice(0, count), secondPage: -1, valid: true, record: 0 };
   }
 
   /** The one-instruction block of an instruction that crosses from one physical page to another. */
   findCrossing(physical: number, host: number, secondPage: number, secondHost: number, mode: number): Block {
-    const key = physical * 8 + mode,
-      list = this.#crossing.get(key) ?? [];
-    const known = list.find((b) => b.secondPage === secondPage);
-    if (known) return known;
+    const code = this.#codePage(pageOf(physical));
+    for (const known of code.crossing) {
+      if (known.physical === physical && known.mode === mode && known.secondPage === secondPage) return known;
+    }
     const { u8 } = this.memory,
       offset = physical % PAGE,
       first = PAGE - offset;
     this.#scratch.set(u8.subarray(host + offset, host + PAGE), 0);
     this.#scratch.set(u8.subarray(secondHost, secondHost + MAX_LENGTH), first);
     const block = this.single(this.#scratch, physical, mode, secondPage);
-    list.push(block);
-    this.#crossing.set(key, list);
-    this.#register(block, Math.floor(physical / PAGE));
-    this.#register(block, secondPage);
+    for (const page of [code, this.#codePage(secondPage)]) {
+      page.crossing.add(block);
+      page.mark(block);
+    }
     return block;
   }
   /** A block of one instruction from bytes at hand, at least 15 of them; not remembered. */
   single(bytes: Uint8Array, physical: number, mode: number, secondPage = -1): Block {
     const insn = this.#decoder.decode(bytes, 0, bytes.length, MODES[mode]!)!;
-    return { physical, mode, bytes: insn.length, insns: [insn], offsets: [0], secondPage, valid: true, record: 0 };
+    return { physical, mode, bytes: insn.length, insns: [insn], secondPage, valid: true, record: 0 };
   }
 
   /** True if `find` would give this very block. */
   holds(block: Block): boolean {
-    return this.#blocks.get(block.physical * 8 + block.mode) === block;
+    return this.#pages.get(pageOf(block.physical))?.blocks.get(keyOf(block.physical, block.mode)) === block;
   }
   /** The records are gone; blocks stay. */
   forgetTranslations(): void {
-    for (const block of this.#blocks.values()) block.record = 0;
+    for (const { blocks } of this.#pages.values()) for (const block of blocks.values()) block.record = 0;
   }
 
-  #register(block: Block, page: number): void {
-    let blocks = this.#byPage.get(page);
-    if (blocks === undefined) this.#byPage.set(page, (blocks = new Set()));
-    blocks.add(block);
-    if (!this.memory.codePages[page]) {
+  #codePage(page: number): CodePage {
+    let code = this.#pages.get(page);
+    if (code === undefined) {
+      this.#pages.set(page, (code = new CodePage(page, this.memory.readHost[page]!)));
       this.memory.codePages[page] = 1;
       this.onCodePage(page);
     }
+    return code;
   }
 
-  /** The guest (or a device) wrote these bytes: every block that holds one of them is dropped. */
+  /** The guest (or a device) wrote these bytes, all in one page: every block that holds one of them is dropped. */
   invalidate(address: number, bytes: number): void {
-    const page = Math.floor(address / PAGE),
-      blocks = this.#byPage.get(page);
-    if (blocks === undefined) return;
-    for (const block of blocks) {
-      const inFirst = address < block.physical + block.bytes && address + bytes > block.physical;
-      if (block.secondPage === page || inFirst) this.#drop(block);
-    }
-    if (blocks.size === 0) this.#release(page);
+    const page = pageOf(address),
+      code = this.#pages.get(page),
+      first = address % PAGE;
+    if (code === undefined) return;
+    code.sweep(first, first + bytes - 1, this.#drop);
+    if (code.empty) this.#release(page);
   }
-  #drop(block: Block): void {
+  readonly #drop = (block: Block): void => {
     block.valid = false;
-    const key = block.physical * 8 + block.mode;
-    if (this.#blocks.get(key) === block) this.#blocks.delete(key);
-    const crossing = this.#crossing.get(key)?.filter((b) => b !== block);
-    if (crossing !== undefined) crossing.length > 0 ? this.#crossing.set(key, crossing) : this.#crossing.delete(key);
-    for (const page of [Math.floor(block.physical / PAGE), block.secondPage]) this.#byPage.get(page)?.delete(block);
+    const page = pageOf(block.physical);
+    if (this.holds(block)) this.#pages.get(page)!.blocks.delete(keyOf(block.physical, block.mode));
+    if (block.secondPage >= 0) for (const at of [page, block.secondPage]) this.#pages.get(at)?.crossing.delete(block);
     this.onDrop(block);
-  }
+  };
   /** The page holds no code any more: writes may be fast again. */
   #release(page: number): void {
-    this.#byPage.delete(page);
+    this.#pages.delete(page);
     this.memory.codePages[page] = 0;
     this.onCodePage(page);
   }
-  /** Forgets everything (the physical map changed, or the record arena is full). Nothing of it is architectural. */
+  /** Forgets everything: RAM was replaced. Nothing of it is architectural. */
   clear(): void {
-    const pages = [...this.#byPage.keys()];
-    for (const blocks of [...this.#byPage.values()]) for (const block of [...blocks]) this.#drop(block);
-    for (const page of pages) this.#release(page);
+    for (const page of [...this.#pages.keys()]) this.#forget(page);
+  }
+  /** After the physical map changed: forgets the code of pages that are elsewhere now, or nowhere. */
+  remapped(): void {
+    for (const [page, { host }] of [...this.#pages]) if (host !== this.memory.readHost[page]) this.#forget(page);
+  }
+  #forget(page: number): void {
+    const code = this.#pages.get(page)!;
+    for (const blocks of [code.blocks.values(), code.crossing]) for (const block of blocks) this.#drop(block);
+    this.#release(page);
   }
 }

@@ -45,6 +45,8 @@ export interface Decoded extends Shape {
   readonly modrm: number;
   readonly rex: number;
   readonly vex: { readonly v: number; readonly l: number; readonly w: number } | null;
+  /** Slot of its handler in the emitted interpreter's table; 0: not known yet. Theirs to set. */
+  handler: number;
 }
 
 /** Where no form matches, or a prefix is illegal: #UD. Longer than 15 bytes: #GP(0). */
@@ -132,6 +134,7 @@ export class Decoder {
       addressSize: mode.bits,
       long: mode.bits === 64,
       repeat: "none",
+      handler: 0,
     };
   }
 
@@ -187,6 +190,7 @@ export class Decoder {
       addressSize,
       long,
       repeat: def.repeat ? p.repeat : "none",
+      handler: 0,
     };
   }
 

@@ -199,6 +199,30 @@ function operandSpec(text: string): OperandSpec {
   return { text, method: text[0]!, type: text.slice(1) };
 }
 
+// All forms, and all definitions, have the same fields in the same order: engines then read them fast.
+const NO_OPTIONS = {
+  not64: false,
+  only64: false,
+  d64: false,
+  f64: false,
+  feature: undefined,
+  rexB: undefined,
+  rexW: undefined,
+  protectedOnly: false,
+} as unknown as FormOptions;
+const NOTHING_MORE = {
+  run: undefined,
+  helper: undefined,
+  names: undefined,
+  lockable: false,
+  repeat: undefined,
+  endsBlock: false,
+  shadow: false,
+  privileged: false,
+  unit: undefined,
+  vectors: undefined,
+} as unknown as Partial<Instruction>;
+
 /** Parses one encoding; errors are ours, so they throw at start-up with the text. */
 export function form(opcode: string, operands = "", options: FormOptions = {}): Form {
   const words: string[] = opcode.split(" ");
@@ -235,6 +259,7 @@ export function form(opcode: string, operands = "", options: FormOptions = {}): 
   else if (rest !== "" && rest !== "/r") throw new Error(`opcode "${opcode}": "${rest}" is not understood`);
   const specs = operands === "" ? [] : operands.split(",").map(operandSpec);
   return {
+    ...NO_OPTIONS,
     ...options,
     opcode,
     operands: specs,
@@ -256,13 +281,13 @@ export const instruction = (
   forms: Form[],
   run: Semantics,
   rest: Partial<Instruction> = {},
-): Instruction => ({ name, forms, run, ...rest });
+): Instruction => ({ ...NOTHING_MORE, name, forms, run, ...rest });
 /** A definition whose meaning is a helper in TypeScript. */
 export const rare = (
   name: string,
   forms: Form[],
   helper: HelperBody,
   rest: Partial<Instruction> = {},
-): Instruction => ({ name, forms, helper, ...rest });
+): Instruction => ({ ...NOTHING_MORE, name, forms, helper, ...rest });
 
 export type { Exec, Operand, Semantics };

@@ -11,7 +11,7 @@
  * their accesses come to TypeScript, all others stay fast.
  */
 import { ConfigError } from "@castaway/kit";
-import type { Block } from "./blocks.ts";
+import { type Block, offsetOf } from "./blocks.ts";
 import { resumeFlag } from "./debug.ts";
 import { linearToPhysical } from "./peek.ts";
 import { PAGE } from "./physical.ts";
@@ -228,7 +228,7 @@ export class HostDebug {
     const ip = cpu.number(S.RIP);
     return (
       this.inMarkedPage(cpu) &&
-      block.offsets.some((offset) => this.#breaksAt(cpu, linearOf(cpu, wrapIP(cpu, ip + offset))))
+      block.insns.some((_, i) => this.#breaksAt(cpu, linearOf(cpu, wrapIP(cpu, ip + offsetOf(block, i)))))
     );
   }
   /** Does code at RIP never come out of the block table, since its page holds a breakpoint? */

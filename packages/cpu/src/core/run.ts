@@ -2,7 +2,7 @@
  * The loop of one processor: events at block boundaries, the block at RIP, and the evaluator as executor. A debugger may
  * stop it between any two instructions (host-debug.ts): what is left of the block then comes first when it goes on.
  */
-import type { BegunBlock, Block, BlockCache } from "./blocks.ts";
+import { type BegunBlock, type Block, type BlockCache, offsetOf } from "./blocks.ts";
 import { debugTrapsArmed, stepWithDebug } from "./debug.ts";
 import type { Decoded } from "./decode.ts";
 import { MAX_LENGTH } from "./decode.ts";
@@ -120,7 +120,7 @@ function begunBlock(cpu: Processor, { physical, mode, start, index, block }: Beg
   const host = cpu.memory.readHost[Math.floor(physical / PAGE)];
   const found = block ?? (host ? cpu.blocks.find(physical, host, mode) : null);
   if (found === null || !found.valid || index >= found.insns.length) return null;
-  return wrapIP(cpu, start + found.offsets[index]!) === cpu.number(S.RIP) ? found : null;
+  return wrapIP(cpu, start + offsetOf(found, index)) === cpu.number(S.RIP) ? found : null;
 }
 
 /**
@@ -204,11 +204,12 @@ function runInstructions(cpu: Processor, block: Block, { start, from, to, of }: 
   i32[S.BUDGET >> 2] -= of - from;
   i32[S.MID_REPEAT >> 2] = 0;
   cpu.setNumber(S.RIP, start);
+  let next = wrapIP(cpu, start + offsetOf(block, from));
   for (let i = from; i < to; i++) {
     const insn = block.insns[i]!,
-      ip = wrapIP(cpu, start + block.offsets[i]!),
-      next = wrapIP(cpu, ip + insn.length),
+      ip = next,
       left = of - i - 1;
+    next = wrapIP(cpu, ip + insn.length);
     cpu.remaining = left + 1;
     if (!runOne(cpu, insn, ip, next)) return;
     if (cpu.jumped) return;

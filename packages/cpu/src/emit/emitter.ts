@@ -169,7 +169,7 @@ export abstract class Emitter extends ScalarEmitter {
       });
     }
     for (const [i, w] of words.entries()) this.poke(S.ARG0 + 8 * i, this.word(w));
-    this.callOut(this.imports.vectorHelper, this.numbers.vectorHelper(helper));
+    this.callOut(this.imports.vectorHelper, this.numbers.vectorHelper(helper) | (words.length << 16));
     return this.graph.read(V128, [], (code) => code.i32(0).simdMemory(simd.LOAD, S.RESULT));
   }
 }

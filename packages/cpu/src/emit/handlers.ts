@@ -2,47 +2,61 @@
  * Handlers of the interpreter: one small WebAssembly function for each specialisation of a form that has been met, made
  * when it is first needed and shared by every machine of the process.
  */
-import { type Decoded, NO_REGISTER } from "../core/decode.ts";
+import { type Decoded, NO_REGISTER, RIP_BASE } from "../core/decode.ts";
 import type { Operand, Shape } from "../core/exec.ts";
+import { helpers, vectorHelpers } from "../core/helpers.ts";
 import { FS, GS, S } from "../core/state.ts";
 import { Emitter, type HelperNumbers, type Imports } from "./emitter.ts";
 import { Generator, type Node } from "./graph.ts";
 import { REC, STATUS } from "./records.ts";
 import { Code, I32, I64, Module, type ValueType } from "./wasm.ts";
 
-/** How a memory operand is reached: not at all, [base+disp] or [base+index+disp] in flat 64-bit addressing, or in general. */
-export type MemoryKind = "none" | "base" | "index" | "general";
+/**
+ * How a memory operand is reached: not at all; [base+disp], [base+index+disp] or [RIP+disp] in flat 64-bit addressing;
+ * or by all there is, relative to RIP or not.
+ */
+export type MemoryKind = "none" | "base" | "index" | "relative" | "general" | "generalRelative";
 export function memoryKind(insn: Decoded): MemoryKind {
   if (!insn.hasMemory) return "none";
-  if (!insn.long || insn.addressSize !== 64 || insn.segment === FS || insn.segment === GS) return "general";
-  return insn.index === NO_REGISTER ? "base" : "index";
+  const relative = insn.base === RIP_BASE;
+  if (!insn.long || insn.addressSize !== 64 || insn.segment === FS || insn.segment === GS)
+    return relative ? "generalRelative" : "general";
+  return relative ? "relative" : insn.index === NO_REGISTER ? "base" : "index";
 }
+/** MOV with the offset in the instruction: it may have 64 bits, so its record keeps it as an immediate. */
+export const hasLongOffset = (insn: Decoded): boolean => insn.form.operands.some((o) => o.method === "O");
 
 /** All static facts of an instruction as one number: two instructions with the same key share a handler. */
 export function handlerKey(insn: Decoded): number {
   const size = insn.operandSize >> 5,
     address = insn.addressSize >> 5,
-    repeat = ["none", "rep", "repne"].indexOf(insn.repeat);
-  const memory = ["none", "base", "index", "general"].indexOf(memoryKind(insn));
-  const key = (((insn.id * 3 + size) * 3 + address) * 3 + repeat) * 8 + memory * 2 + (insn.long ? 1 : 0);
+    repeat = insn.repeat === "none" ? 0 : insn.repeat === "rep" ? 1 : 2;
+  const key = (((insn.id * 3 + size) * 3 + address) * 3 + repeat) * 16 + KINDS[memoryKind(insn)] + (insn.long ? 1 : 0);
   return key * 256 + (immediateForms.has(insn.id) ? insn.immLow & 0xff : 0);
 }
+const KINDS = { none: 0, base: 2, index: 4, relative: 6, general: 8, generalRelative: 10 } as const;
 /** Forms whose immediate must be known when their handler is made (a shuffle's selector): one handler for each value. */
 const immediateForms = new Set<number>();
 
 /** Numbers for TypeScript helpers, process-wide. */
-class Names {
-  readonly names: string[] = [];
+class Numbering<T> {
+  readonly #table: Record<string, T>;
+  readonly #numbers = new Map<string, number>();
+  readonly bodies: T[] = [];
+  constructor(table: Record<string, T>) {
+    this.#table = table;
+  }
   number(name: string): number {
-    const known = this.names.indexOf(name);
-    return known >= 0 ? known : this.names.push(name) - 1;
+    let number = this.#numbers.get(name);
+    if (number === undefined) this.#numbers.set(name, (number = this.bodies.push(this.#table[name]!) - 1));
+    return number;
   }
 }
-export const helperNames = new Names();
-export const vectorHelperNames = new Names();
+export const numberedHelpers = new Numbering(helpers);
+export const numberedVectorHelpers = new Numbering(vectorHelpers);
 const numbers: HelperNumbers = {
-  helper: (name) => helperNames.number(name),
-  vectorHelper: (name) => vectorHelperNames.number(name),
+  helper: (name) => numberedHelpers.number(name),
+  vectorHelper: (name) => numberedVectorHelpers.number(name),
 };
 
 /** Declares what handlers import, in a fixed order. */
@@ -78,9 +92,6 @@ class RecordEmitter extends Emitter {
   protected leave(code: Code, status: number): void {
     this.#leave(code, status);
   }
-  #field32(offset: number): Node {
-    return this.graph.read(I32, [], (code) => code.get(this.#record).memory("i32.load", offset));
-  }
   #field16(offset: number): Node {
     return this.graph.read(I32, [], (code) => code.get(this.#record).memory("i32.load16_u", offset));
   }
@@ -98,16 +109,20 @@ class RecordEmitter extends Emitter {
     return immediateForms.has(this.#insn.id) ? this.const(this.#insn.immLow & 0xff) : this.#field64(REC.imm);
   }
   protected flatMemory(): boolean {
-    return memoryKind(this.#insn) !== "general" && this.#insn.hasMemory;
+    const kind = memoryKind(this.#insn);
+    return kind === "base" || kind === "index" || kind === "relative";
   }
   protected memoryOffset(): Node {
+    const kind = memoryKind(this.#insn);
+    if (hasLongOffset(this.#insn)) return this.zext(this.#field64(REC.imm), this.shape.addressSize);
     const base = this.#field16(REC.base),
-      disp = this.#field64(REC.disp);
+      disp = this.graph.read(I64, [], (code) => code.get(this.#record).memory("i64.load32_s", REC.disp));
     let offset = this.add(
       this.graph.read(I64, [base], (code) => code.memory("i64.load")),
       disp,
     );
-    if (memoryKind(this.#insn) !== "base") {
+    if (kind === "relative" || kind === "generalRelative") offset = this.add(offset, this.#next());
+    else if (kind !== "base") {
       const index = this.#field16(REC.index);
       const scale = this.graph.read(I64, [], (code) => code.get(this.#record).memory("i64.load8_u", REC.scale));
       offset = this.add(
@@ -123,15 +138,16 @@ class RecordEmitter extends Emitter {
   protected segmentAddress(): Node {
     return this.#field16(REC.segment);
   }
-  #fromStart(offset: number): Node {
-    const field = this.#field32(offset);
-    return this.add(this.state(S.RIP), this.graph.op(I64, "i64.extend_i32_s", field));
+  /** From the block's start to the next instruction. */
+  #next(): Node {
+    return this.graph.read(I64, [], (code) => code.get(this.#record).memory("i64.load16_u", REC.next));
   }
   nextIP(): Node {
-    return this.zext(this.#fromStart(REC.next), this.shape.long ? 64 : 32);
+    return this.zext(this.add(this.state(S.RIP), this.#next()), this.shape.long ? 64 : 32);
   }
   instructionIP(): Node {
-    return this.#fromStart(REC.delta);
+    const length = this.graph.read(I64, [], (code) => code.get(this.#record).memory("i64.load8_u", REC.length));
+    return this.sub(this.add(this.state(S.RIP), this.#next()), length);
   }
   protected targetIP(operand: Operand): Node {
     return this.zext(this.add(this.state(S.RIP), this.#field64(REC.imm)), operand.size);
@@ -219,43 +235,90 @@ function oneIteration(x: RecordEmitter, insn: Decoded): void {
   x.setReg(1, x.sub(x.reg(1, insn.addressSize), x.const(1)), insn.addressSize);
 }
 
-/** A module of handlers; `keys[i]` goes to table slot `first + i`. */
+/** A module of handlers: of those in the table's slots from some slot on and below `end`. */
 export interface HandlerModule {
   readonly module: WebAssembly.Module;
-  readonly first: number;
-  readonly count: number;
+  readonly end: number;
 }
 
 /** Slots of the function table: the fixed ones come first. */
 export const SLOT = { end: 0, stale: 1, first: 2 } as const;
 
-/** Handlers made so far, process-wide. */
-class HandlerStore {
-  readonly modules: HandlerModule[] = [];
-  readonly #slots = new Map<number, number>();
-  #next: number = SLOT.first;
+/** Handlers are put together into one module once so many modules hold at least as many as the last such one. */
+const SCATTERED_MODULES = 8;
 
-  slot(insn: Decoded): number | undefined {
-    return this.#slots.get(handlerKey(insn));
+/** Handlers made so far, process-wide. */
+export class HandlerStore {
+  /** Modules by number, from the last one on that holds all handlers of its time. */
+  readonly #modules: HandlerModule[] = [];
+  /** Number of the first of them; how many handlers it holds. */
+  #first = 0;
+  #gathered = 0;
+  /** The code of each handler, and its slot in the table. */
+  readonly #codes: Code[] = [];
+  readonly #slots = new Map<number, number>();
+  /** Handlers that blocks need and that do not exist yet, and the instructions that were evaluated for want of them. */
+  readonly #missing = new Map<number, Decoded>();
+  #evaluated = 0;
+
+  /** The modules to instantiate, in order, for who has instantiated those below number `known`; and the next number. */
+  since(known: number): { modules: readonly HandlerModule[]; next: number } {
+    const modules = this.#modules.slice(Math.max(known - this.#first, 0));
+    return { modules, next: this.#first + this.#modules.length };
   }
-  /** Makes the handlers that a block needs and that do not exist yet, in one module. */
-  prepare(insns: readonly Decoded[]): void {
-    const missing = new Map<number, Decoded>();
-    for (const insn of insns) if (!this.#slots.has(handlerKey(insn))) missing.set(handlerKey(insn), insn);
-    if (missing.size === 0) return;
-    const module = new Module(),
-      imports = declareImports(module),
-      functions: number[] = [],
-      first = this.#next;
-    for (const insn of missing.values()) {
-      const code = new Code(1);
-      emitBody(insn, imports, code, new Map(), (c, status) => c.i32(status).op("return"));
-      code.i32(STATUS.next);
-      functions.push(module.function(code, [I32], [I32]));
-      this.#slots.set(handlerKey(insn), this.#next++); // the key may have become finer while the handler was made
+
+  /**
+   * Can this block be translated? Then its instructions know their handlers. A module takes as long to make as a thousand instructions to evaluate, however few
+   * handlers are in it. So missing handlers are noted, and made together once the evaluator has run `patience`
+   * instructions in their place; at once where an instruction repeats, for that can take any time.
+   */
+  ready(insns: readonly Decoded[], patience: number): boolean {
+    const missing = this.#missing;
+    let lacks = false;
+    for (const insn of insns) {
+      if (insn.handler !== 0) continue;
+      const key = handlerKey(insn);
+      insn.handler = this.#slots.get(key) ?? 0;
+      if (insn.handler !== 0) continue;
+      lacks = true;
+      missing.set(key, insn);
     }
-    module.elements(first, functions);
-    this.modules.push({ module: new WebAssembly.Module(module.encode()), first, count: functions.length });
+    if (!lacks) return true;
+    this.#evaluated += insns.length;
+    if (this.#evaluated <= patience && insns.at(-1)!.repeat === "none") return false;
+    this.#make();
+    return this.ready(insns, patience); // the key of a form that was made may have become finer: then more are missing
+  }
+  /**
+   * Makes the missing handlers. A call to another module is slower than one within, so many modules are made into one
+   * now and then: seldom enough that it doubles the work at most.
+   */
+  #make(): void {
+    const first = this.#codes.length;
+    for (const insn of this.#missing.values()) {
+      const code = new Code(1);
+      emitBody(insn, IMPORTS, code, new Map(), (c, status) => c.i32(status).op("return"));
+      code.i32(STATUS.next);
+      this.#slots.set(handlerKey(insn), SLOT.first + this.#codes.push(code) - 1);
+    }
+    this.#missing.clear();
+    this.#evaluated = 0;
+    if (this.#modules.length >= SCATTERED_MODULES && this.#codes.length >= 2 * this.#gathered) {
+      this.#gathered = this.#codes.length;
+      this.#first += this.#modules.length;
+      this.#modules.length = 0;
+      this.#modules.push(this.#compile(0));
+    } else this.#modules.push(this.#compile(first));
+  }
+  /** The handlers from a number on as one module. */
+  #compile(first: number): HandlerModule {
+    const module = new Module();
+    declareImports(module);
+    const functions = this.#codes.slice(first).map((code) => module.function(code, [I32], [I32]));
+    module.elements(SLOT.first + first, functions);
+    return { module: new WebAssembly.Module(module.encode()), end: SLOT.first + this.#codes.length };
   }
 }
+/** Every module declares the same. */
+const IMPORTS = declareImports(new Module());
 export const handlerStore = new HandlerStore();

@@ -3,16 +3,22 @@
  * an instance of it with the calls that leave it.
  */
 import type { Block, BlockCache } from "../core/blocks.ts";
-import { type Decoded, NO_REGISTER, RIP_BASE } from "../core/decode.ts";
+import { type BoundOperand, type Decoded, NO_REGISTER, RIP_BASE } from "../core/decode.ts";
 import { VECTORS } from "../core/exceptions.ts";
-import { helpers, vectorHelpers } from "../core/helpers.ts";
 import { BLOCK_TABLE_ENTRIES, LAYOUT, type PhysicalMemory, TLB_ENTRIES, TLB_ENTRY_BYTES } from "../core/physical.ts";
 import type { Processor } from "../core/processor.ts";
 import { type Executor, faulted, leaveWithin, runBlock, wholeBlockAt } from "../core/run.ts";
 import { CS, S, SEG, SS, segment } from "../core/state.ts";
 import { ENTRY, EXECUTE } from "../core/tlb.ts";
-import { declareImports, handlerStore, helperNames, SLOT, vectorHelperNames } from "./handlers.ts";
-import { HEADER, HEADER_BYTES, REC, RECORD_BYTES, STATUS } from "./records.ts";
+import {
+  declareImports,
+  handlerStore,
+  hasLongOffset,
+  numberedHelpers,
+  numberedVectorHelpers,
+  SLOT,
+} from "./handlers.ts";
+import { END_BYTES, HEADER, HEADER_BYTES, REC, RECORD_BYTES, STATUS } from "./records.ts";
 import { strideOf } from "./stride.ts";
 import { Code, I32, I64, Module } from "./wasm.ts";
 
@@ -37,7 +43,14 @@ function emitBlock(code: Code, rec: number, status: number, handlerType: number)
     .memory("i32.store", S.BUDGET);
   code.open("loop");
   const again = code.depth;
-  code.get(rec).get(rec).memory("i32.load", REC.handler).callIndirect(handlerType).tee(status).op("i32.eqz").open("if");
+  code
+    .get(rec)
+    .get(rec)
+    .memory("i32.load16_u", REC.handler)
+    .callIndirect(handlerType)
+    .tee(status)
+    .op("i32.eqz")
+    .open("if");
   code.get(rec).i32(RECORD_BYTES).op("i32.add").set(rec).branch(again).end();
   code.end();
 }
@@ -48,7 +61,8 @@ function emitLoop(): WebAssembly.Module {
   declareImports(module);
   const handlerType = module.type([I32], [I32]);
   const end = new Code(1);
-  end.i32(0).i32(0).memory("i64.load", S.RIP).get(0).memory("i64.load32_s", REC.next).op("i64.add");
+  end.i32(0).i32(0).memory("i64.load", S.RIP);
+  end.get(0).i32(RECORD_BYTES).op("i32.sub").memory("i64.load16_u", REC.next).op("i64.add");
   end.i32(0).memory("i64.load", S.LINEAR_MASK).op("i64.and").memory("i64.store", S.RIP).i32(STATUS.jumped);
   const stale = new Code(1);
   stale.i32(STATUS.stale);
@@ -152,8 +166,8 @@ function emitLoop(): WebAssembly.Module {
 }
 let loopModule: WebAssembly.Module | null = null;
 
-/** Slots of the function table: more handlers than there are forms and shapes. */
-const TABLE_SLOTS = 16384;
+/** Slots of the function table at first, and by how many it grows: every instance holds a copy of it. */
+const TABLE_SLOTS = 1024;
 
 export class Interpreter implements Executor {
   readonly name = "interpreter";
@@ -162,22 +176,24 @@ export class Interpreter implements Executor {
   readonly #imports: { env: Record<string, WebAssembly.ImportValue> };
   readonly #loop: () => number;
   readonly #block: (record: number) => number;
+  readonly #patience: number;
+  readonly #table: WebAssembly.Table;
   #cpu!: Processor;
-  /** Handler modules of the process that this machine has instantiated so far. */
+  /** The first number of a handler module that this machine has not instantiated. */
   #modules = 0;
-  /** Decoded instructions by record number. */
-  readonly #decoded: Decoded[] = [];
-  /** And the blocks that they are of. */
+  /** The blocks that records are of, by record number. */
   readonly #owners: Block[] = [];
   /** A debugger wants to stop before this record: its handler, which now ends the block, was this one. */
   #held: { record: number; handler: number } | null = null;
   #free: number = LAYOUT.records;
 
-  constructor(memory: PhysicalMemory, blocks: BlockCache) {
+  /** `patience`: instructions to evaluate rather than make a module for them, see `HandlerStore.ready`. */
+  constructor(memory: PhysicalMemory, blocks: BlockCache, patience: number) {
     this.#memory = memory;
+    this.#patience = patience;
     this.#blocks = blocks;
-    const table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SLOTS });
-    this.#imports = { env: { memory: memory.wasm, table, ...this.#calls() } };
+    this.#table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SLOTS });
+    this.#imports = { env: { memory: memory.wasm, table: this.#table, ...this.#calls() } };
     loopModule ??= emitLoop();
     const { exports } = new WebAssembly.Instance(loopModule, this.#imports);
     this.#loop = exports["run"] as () => number;
@@ -201,7 +217,7 @@ export class Interpreter implements Executor {
 
   /** An instruction left by other ways than its end. */
   #left(cpu: Processor, status: number, record: number): void {
-    const owner = this.#owners[(record - LAYOUT.records) / 16]!,
+    const owner = this.#owner(record),
       start = cpu.number(S.RIP),
       ip = this.#enter(record);
     if (status === STATUS.stale) {
@@ -223,16 +239,20 @@ export class Interpreter implements Executor {
     }
     faulted(cpu, ip);
   }
+  #owner(record: number): Block {
+    return this.#owners[(record - LAYOUT.records) >> 4]!;
+  }
   /** Tells the processor which instruction is at hand; its offset in CS. */
   #enter(record: number): number {
     const cpu = this.#cpu,
-      { u16, i32 } = this.#memory,
+      { u16, u8 } = this.#memory,
       long = cpu.u32(S.LINEAR_MASK + 4) !== 0;
-    const start = cpu.number(S.RIP),
-      ip = start + i32[(record + REC.delta) >> 2]!,
-      next = start + i32[(record + REC.next) >> 2]!;
-    cpu.remaining = u16[(record + REC.remaining) >> 1]!;
-    cpu.setBounds(this.#decoded[(record - LAYOUT.records) / 16]!, long ? ip : ip >>> 0, long ? next : next >>> 0);
+    const next = cpu.number(S.RIP) + u16[(record + REC.next) >> 1]!,
+      ip = next - u8[record + REC.length]!;
+    const { insns } = this.#owner(record),
+      remaining = u8[record + REC.remaining]!;
+    cpu.remaining = remaining;
+    cpu.setBounds(insns[insns.length - remaining]!, long ? ip : ip >>> 0, long ? next : next >>> 0);
     return cpu.ip;
   }
 
@@ -241,7 +261,8 @@ export class Interpreter implements Executor {
     const { i32 } = this.#memory,
       block = wholeBlockAt(cpu);
     if (block === null) return i32[S.ATTENTION >> 2] === 0;
-    if (block.secondPage >= 0 || !block.valid || !this.#remembered(block)) runBlock(cpu, block);
+    if (block.secondPage >= 0 || !block.valid || !this.#blocks.holds(block) || !this.#ready(block))
+      runBlock(cpu, block);
     else {
       this.#enterTable(block);
       if (cpu.debug.active && cpu.debug.inMarkedPage(cpu)) this.#runOne(cpu, block);
@@ -256,156 +277,166 @@ export class Interpreter implements Executor {
   }
   /** A watchpoint was touched by the instruction of a record: the block ends with it. */
   #hold(record: number): void {
-    const { i32, u16 } = this.#memory,
+    const { u16, u8 } = this.#memory,
       next = record + RECORD_BYTES;
-    if (this.#held !== null || u16[(record + REC.remaining) >> 1] === 1) return;
-    this.#held = { record: next, handler: i32[(next + REC.handler) >> 2]! };
-    i32[(next + REC.handler) >> 2] = SLOT.stale;
+    if (this.#held !== null || u8[record + REC.remaining] === 1) return;
+    this.#held = { record: next, handler: u16[(next + REC.handler) >> 1]! };
+    u16[(next + REC.handler) >> 1] = SLOT.stale;
   }
   #release(): void {
     if (this.#held === null) return;
     const { record, handler } = this.#held;
     this.#held = null;
-    if (this.#owners[(record - LAYOUT.records) / 16]!.valid) this.#memory.i32[(record + REC.handler) >> 2] = handler;
+    if (this.#owner(record).valid) this.#memory.u16[(record + REC.handler) >> 1] = handler;
   }
-  #remembered(block: Block): boolean {
-    return this.#blocks.holds(block);
+  #ready(block: Block): boolean {
+    return block.record !== 0 || handlerStore.ready(block.insns, this.#patience);
   }
   #enterTable(block: Block): void {
     if (block.record === 0) this.#translate(block);
-    const { u32, u64 } = this.#memory,
-      slot = slotOf(block.physical);
-    u64[slot >> 3] = BigInt(block.physical) * 16n + BigInt(block.mode | KEY_VALID);
-    u32[(slot + 8) >> 2] = block.record;
+    const { u32 } = this.#memory,
+      { physical } = block,
+      slot = slotOf(physical) >> 2;
+    u32[slot] = (physical << 4) | block.mode | KEY_VALID;
+    u32[slot + 1] = Math.floor(physical / 2 ** 28);
+    u32[slot + 2] = block.record;
   }
   #drop(block: Block): void {
     if (block.record === 0) return;
-    const { u32, i32 } = this.#memory,
+    const { u32, u16 } = this.#memory,
       slot = slotOf(block.physical);
     if (u32[(slot + 8) >> 2] === block.record) u32.fill(0, slot >> 2, (slot + 16) >> 2);
-    block.insns.forEach((_, i) => {
-      i32[(block.record + i * RECORD_BYTES + REC.handler) >> 2] = SLOT.stale;
-    });
+    for (let i = 0; i < block.insns.length; i++) u16[(block.record + i * RECORD_BYTES + REC.handler) >> 1] = SLOT.stale;
     block.record = 0;
   }
 
   #translate(block: Block): void {
-    const bytes = HEADER_BYTES + (block.insns.length + 1) * RECORD_BYTES;
+    const { i32, u16 } = this.#memory,
+      { insns } = block,
+      count = insns.length,
+      bytes = HEADER_BYTES + count * RECORD_BYTES + END_BYTES;
     if (this.#free + bytes > LAYOUT.recordsEnd) this.#reclaim();
-    handlerStore.prepare(block.insns);
     this.#instantiate();
-    const { i32 } = this.#memory,
-      first = this.#free + HEADER_BYTES,
-      count = block.insns.length;
+    const first = this.#free + HEADER_BYTES;
     this.#free += bytes;
     i32[(first + HEADER.count) >> 2] = count;
     i32[(first + HEADER.bytes) >> 2] = block.bytes;
-    for (let i = 0; i < count; i++) this.#record(first + i * RECORD_BYTES, block, i);
-    const end = first + count * RECORD_BYTES;
-    i32[(end + REC.handler) >> 2] = SLOT.end;
-    i32[(end + REC.next) >> 2] = block.bytes;
+    for (let i = 0, delta = 0; i < count; i++) {
+      const at = first + i * RECORD_BYTES,
+        insn = insns[i]!;
+      this.#owners[(at - LAYOUT.records) >> 4] = block;
+      this.#record(at, insn, delta, count - i);
+      delta += insn.length;
+    }
+    u16[(first + count * RECORD_BYTES + REC.handler) >> 1] = SLOT.end;
     block.record = first;
   }
   /** The arena is full: every translation goes, and the blocks that are needed come back. */
   #reclaim(): void {
     this.#blocks.forgetTranslations();
     this.#memory.u32.fill(0, LAYOUT.blockTable >> 2, (LAYOUT.blockTable + BLOCK_TABLE_ENTRIES * 16) >> 2);
-    this.#decoded.length = this.#owners.length = 0;
     this.#free = LAYOUT.records;
   }
   #instantiate(): void {
-    for (; this.#modules < handlerStore.modules.length; this.#modules++) {
-      new WebAssembly.Instance(handlerStore.modules[this.#modules]!.module, this.#imports);
+    const { modules, next } = handlerStore.since(this.#modules);
+    this.#modules = next;
+    for (const { module, end } of modules) {
+      while (end > this.#table.length) this.#table.grow(TABLE_SLOTS);
+      new WebAssembly.Instance(module, this.#imports);
     }
   }
-  #record(at: number, block: Block, index: number): void {
+  #record(at: number, insn: Decoded, delta: number, remaining: number): void {
     const { i32, u16, u8 } = this.#memory,
-      insn = block.insns[index]!,
-      delta = block.offsets[index]!,
+      { operands, base, index } = insn,
+      half = at >> 1,
       next = delta + insn.length;
-    this.#decoded[(at - LAYOUT.records) / 16] = insn;
-    this.#owners[(at - LAYOUT.records) / 16] = block;
-    i32[(at + REC.handler) >> 2] = handlerStore.slot(insn)!;
-    insn.operands.forEach((o, i) => {
-      if (i > 2) return;
-      const address =
-        o.kind === "gpr"
-          ? S.GPR + o.reg
-          : o.kind === "xmm"
-            ? S.YMM + 32 * o.reg
-            : o.kind === "mm"
-              ? S.FPR + 16 * o.reg
-              : o.kind === "seg"
-                ? segment(o.reg) + SEG.selector
-                : 0;
-      u16[(at + REC.operands + 2 * i) >> 1] = address;
-    });
-    const slot = (n: number) => (n === NO_REGISTER ? S.ZERO : n === RIP_BASE ? S.RIP : S.GPR + 8 * n);
-    u16[(at + REC.base) >> 1] = slot(insn.base);
-    u16[(at + REC.index) >> 1] = slot(insn.index);
+    u16[half + REC.handler / 2] = insn.handler;
+    u8[at + REC.remaining] = remaining;
     u8[at + REC.scale] = insn.scale;
-    this.#immediate(at + REC.imm, insn, next);
-    const low = insn.dispLow + (insn.base === RIP_BASE ? next : 0);
-    i32[(at + REC.disp) >> 2] = low;
-    i32[(at + REC.disp + 4) >> 2] = insn.base === RIP_BASE ? Math.floor(low / 2 ** 32) : insn.dispHigh;
-    u16[(at + REC.segment) >> 1] = segment(insn.segment);
-    u16[(at + REC.remaining) >> 1] = block.insns.length - index;
-    i32[(at + REC.delta) >> 2] = delta;
-    i32[(at + REC.next) >> 2] = next;
+    for (let i = 0; i < operands.length && i < 3; i++) u16[half + REC.operands / 2 + i] = addressOf(operands[i]!);
+    u16[half + REC.base / 2] = base === NO_REGISTER ? S.ZERO : base === RIP_BASE ? S.RIP : S.GPR + 8 * base;
+    u16[half + REC.index / 2] = index === NO_REGISTER ? S.ZERO : S.GPR + 8 * index;
+    u16[half + REC.segment / 2] = segment(insn.segment);
+    this.#immediate((at + REC.imm) >> 2, insn, next);
+    i32[(at + REC.disp) >> 2] = insn.dispLow;
+    u16[half + REC.next / 2] = next;
+    u8[at + REC.length] = insn.length;
   }
   /** Immediates are cut to their operand's size; displacements count from the block's start. */
   #immediate(at: number, insn: Decoded, next: number): void {
     const { i32 } = this.#memory,
-      operand = insn.operands.find((o) => o.kind === "imm" || o.kind === "rel");
+      { operands } = insn;
     let low = insn.immLow,
       high = insn.immHigh;
-    if (operand?.kind === "rel") {
-      const target = insn.immLow + next;
-      low = target | 0;
-      high = Math.floor(target / 2 ** 32);
-    } else if (operand !== undefined && operand.size < 64) {
-      high = 0;
-      if (operand.size < 32) low &= (1 << operand.size) - 1;
+    for (let i = 0; i < operands.length; i++) {
+      const { kind, size } = operands[i]!;
+      if (kind === "rel") {
+        const target = low + next;
+        low = target | 0;
+        high = Math.floor(target / 2 ** 32);
+        break;
+      }
+      if (kind !== "imm") continue;
+      if (size < 64) high = 0;
+      if (size < 32) low &= (1 << size) - 1;
+      break;
     }
-    i32[at >> 2] = low;
-    i32[(at + 4) >> 2] = high;
+    if (hasLongOffset(insn)) {
+      low = insn.dispLow;
+      high = insn.dispHigh;
+    }
+    i32[at] = low;
+    i32[at + 1] = high;
   }
 
   // ---- calls out of emitted code: each answers 0, or leaves a fault in the processor's fault object ----
 
   #calls(): Record<string, (...args: number[]) => number> {
+    const { u64 } = this.#memory,
+      vector = (at: number) => u64[at >> 3]! | (u64[(at >> 3) + 1]! << 64n);
     return {
       load: (record, size) =>
-        this.#access(record!, size!, (cpu, linear, bytes) => cpu.access.load(linear, bytes, S.RESULT)),
+        this.#done(record!, this.#reach(record!, size!) && this.#cpu.access.load(this.#linear, size! & 0xff, S.RESULT)),
       store: (record, size) =>
-        this.#access(record!, size!, (cpu, linear, bytes) => cpu.access.store(linear, bytes, S.ARG0)),
+        this.#done(record!, this.#reach(record!, size!) && this.#cpu.access.store(this.#linear, size! & 0xff, S.ARG0)),
       modify: (record, size) =>
-        this.#access(record!, size!, (cpu, linear, bytes) => cpu.access.loadForWrite(linear, bytes, S.RESULT)),
+        this.#done(
+          record!,
+          this.#reach(record!, size!) && this.#cpu.access.loadForWrite(this.#linear, size! & 0xff, S.RESULT),
+        ),
       probe: (record, size) =>
-        this.#access(record!, size!, (cpu, linear, bytes) => cpu.access.probeWrite(linear, bytes)),
-      helper: (record, number) =>
-        this.#guard(record!, (cpu) => {
-          const { u64 } = this.#memory;
-          const args = [0, 1, 2, 3, 4, 5].map((i) => u64[(S.ARG0 >> 3) + i]!);
-          u64[S.RESULT >> 3] = helpers[helperNames.names[number!]!]!(cpu, args);
-        }),
-      vectorHelper: (record, number) =>
-        this.#guard(record!, (cpu) => {
-          const { u64 } = this.#memory,
-            vector = (at: number) => u64[at >> 3]! | (u64[(at >> 3) + 1]! << 64n);
-          const words = [0, 1, 2].map((i) => u64[(S.ARG0 >> 3) + i]!);
-          const result = vectorHelpers[vectorHelperNames.names[number!]!]!(
-            cpu,
-            vector(S.VECTOR_A),
-            vector(S.VECTOR_B),
-            words,
-          );
+        this.#done(record!, this.#reach(record!, size!) && this.#cpu.access.probeWrite(this.#linear, size! & 0xff)),
+      helper: (record, number) => {
+        this.#begin(record!);
+        try {
+          const body = numberedHelpers.bodies[number! & 0xffff]!;
+          u64[S.RESULT >> 3] = body(this.#cpu, this.#words(number! >> 16));
+          return this.#done(record!, true);
+        } catch (e) {
+          return this.#unwound(e);
+        }
+      },
+      vectorHelper: (record, number) => {
+        this.#begin(record!);
+        try {
+          const body = numberedVectorHelpers.bodies[number! & 0xffff]!;
+          const result = body(this.#cpu, vector(S.VECTOR_A), vector(S.VECTOR_B), this.#words(number! >> 16));
           u64[S.RESULT >> 3] = result;
           u64[(S.RESULT >> 3) + 1] = result >> 64n;
-        }),
+          return this.#done(record!, true);
+        } catch (e) {
+          return this.#unwound(e);
+        }
+      },
       rare: (record) => {
-        const status = this.#guard(record!, (cpu) => cpu.x.run(cpu.x.insn, cpu.ip, cpu.nextIP));
-        return status === 0 && this.#cpu.jumped ? STATUS.jumped : status;
+        const cpu = this.#cpu;
+        this.#begin(record!);
+        try {
+          cpu.x.run(cpu.x.insn, cpu.ip, cpu.nextIP);
+          return this.#done(record!, true) || (cpu.jumped ? STATUS.jumped : 0);
+        } catch (e) {
+          return this.#unwound(e);
+        }
       },
       stride: (record) => {
         this.#enter(record!);
@@ -413,36 +444,48 @@ export class Interpreter implements Executor {
       },
     };
   }
-  #access(record: number, size: number, access: (cpu: Processor, linear: number, bytes: number) => boolean): number {
-    const cpu = this.#cpu,
-      { i32, u32 } = this.#memory,
-      bytes = size & 0xff,
-      low = u32[S.ARG2 >> 2]!,
-      high = i32[(S.ARG2 >> 2) + 1]!;
-    this.#enter(record);
-    const linear = high * 2 ** 32 + low;
-    if (cpu.u32(S.LINEAR_MASK + 4) !== 0 && (linear < -(2 ** 47) || linear + bytes > 2 ** 47)) {
-      const stack = size & 0x100 || (size & 0x200 && cpu.x.insn.segment === SS);
-      cpu.pendingFault.vector = stack ? VECTORS.SS : VECTORS.GP;
-      cpu.pendingFault.code = 0;
-      return STATUS.fault;
-    }
-    const done = access(cpu, linear, bytes);
-    if (cpu.debug.stop !== null) this.#hold(record);
+  /** What emitted code is told after an access or a helper. */
+  #done(record: number, done: boolean): number {
+    if (this.#cpu.debug.stop !== null) this.#hold(record);
     return done ? 0 : STATUS.fault;
   }
-  /** Runs a helper; a fault that unwinds becomes a status. */
-  #guard(record: number, body: (cpu: Processor) => void): number {
-    const cpu = this.#cpu;
+  /** Where the access at hand goes; set by `#reach`. */
+  #linear = 0;
+  /** The address in ARG2, of an access that `size` describes. False if it is not canonical, which raises. */
+  #reach(record: number, size: number): boolean {
+    const cpu = this.#cpu,
+      { i32, u32 } = this.#memory;
     this.#enter(record);
-    cpu.jumped = false;
-    try {
-      body(cpu);
-      if (cpu.debug.stop !== null) this.#hold(record);
-      return 0;
-    } catch (e) {
-      if (e !== cpu.pendingFault) throw e;
-      return STATUS.fault;
-    }
+    const linear = i32[(S.ARG2 >> 2) + 1]! * 2 ** 32 + u32[S.ARG2 >> 2]!;
+    this.#linear = linear;
+    if (linear >= -(2 ** 47) && linear + (size & 0xff) <= 2 ** 47) return true;
+    if (cpu.u32(S.LINEAR_MASK + 4) === 0) return true;
+    const stack = size & 0x100 || (size & 0x200 && cpu.x.insn.segment === SS);
+    cpu.pendingFault.vector = stack ? VECTORS.SS : VECTORS.GP;
+    cpu.pendingFault.code = 0;
+    return false;
   }
+  #begin(record: number): void {
+    this.#enter(record);
+    this.#cpu.jumped = false;
+  }
+  /** A fault that unwinds becomes a status. */
+  #unwound(e: unknown): number {
+    if (e !== this.#cpu.pendingFault) throw e;
+    return STATUS.fault;
+  }
+  /** The arguments of a helper. */
+  #words(count: number): bigint[] {
+    const words: bigint[] = [];
+    for (let i = 0; i < count; i++) words.push(this.#memory.u64[(S.ARG0 >> 3) + i]!);
+    return words;
+  }
+}
+
+/** Where a register operand is in the state window; 0 for what is not a register. */
+function addressOf({ kind, reg }: BoundOperand): number {
+  if (kind === "gpr") return S.GPR + reg;
+  if (kind === "xmm") return S.YMM + 32 * reg;
+  if (kind === "mm") return S.FPR + 16 * reg;
+  return kind === "seg" ? segment(reg) + SEG.selector : 0;
 }

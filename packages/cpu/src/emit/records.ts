@@ -1,29 +1,33 @@
-/** Records: decoded instructions as emitted code reads them, one after the other in memory. */
+/** Records: decoded instructions as emitted code reads them, one after the other in memory. Small: caches are, too. */
 
-export const RECORD_BYTES = 48;
+export const RECORD_BYTES = 32;
 /** Before a block's first record: instruction count, length in bytes. */
 export const HEADER_BYTES = 16;
 export const HEADER = { count: -16, bytes: -12 } as const;
+/** After its last one: a record of which only the handler is there. It goes on behind the instruction before it. */
+export const END_BYTES = 16;
 
 /** Offsets within a record. */
 export const REC = {
-  /** Index of the handler in the table. */
+  /** Index of the handler in the table, 16 bits. */
   handler: 0,
-  /** Addresses of up to three register operands in the state window. */
+  /** Instructions from this one to the end of the block, this one included; 8 bits. */
+  remaining: 2,
+  /** Shift of the index register, 8 bits. */
+  scale: 3,
+  /** Addresses of up to three register operands in the state window, 16 bits each. */
   operands: 4,
   base: 10,
   index: 12,
-  scale: 14,
-  /** First immediate, cut to its operand's size; a branch displacement counts from the block's start. */
-  imm: 16,
-  disp: 24,
   /** Address of the memory operand's segment register. */
-  segment: 32,
-  /** Instructions from this one to the end of the block, this one included. */
-  remaining: 34,
-  /** Offsets of this instruction and of the next from the block's start. */
-  delta: 36,
-  next: 40,
+  segment: 14,
+  /** First immediate, cut to its operand's size; a branch displacement counts from the block's start. Or a memory offset. */
+  imm: 16,
+  /** Displacement, 32 bits. */
+  disp: 24,
+  /** Offset of the next instruction from the block's start, 16 bits, and the length of this one, 8 bits. */
+  next: 28,
+  length: 30,
 } as const;
 
 /** What handlers tell the loop that called them. */

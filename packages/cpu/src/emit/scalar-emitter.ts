@@ -222,7 +222,7 @@ export abstract class ScalarEmitter extends Exec<Node> {
   }
   call(helper: HelperName, ...args: Node[]): Node {
     for (const [i, arg] of args.entries()) this.poke(S.ARG0 + 8 * i, this.word(arg));
-    this.callOut(this.imports.helper, this.numbers.helper(helper));
+    this.callOut(this.imports.helper, this.numbers.helper(helper) | (args.length << 16));
     return this.#result();
   }
   protected callOut(index: number, number: number): void {
