@@ -1,5 +1,5 @@
 /**
- * What the emulator uses of its host beyond the language itself: WebAssembly, which Node and every browser have.
+ * What the emulator uses of its host beyond the language itself: WebAssembly and UTF-8, which Node and every browser have.
  * Written by hand so that no package sees the DOM's or Node's types, and so cannot use either by accident.
  */
 declare namespace WebAssembly {
@@ -60,4 +60,13 @@ declare namespace WebAssembly {
   function validate(bytes: ArrayBuffer | ArrayBufferView): boolean;
   function compile(bytes: ArrayBuffer | ArrayBufferView): Promise<Module>;
   function instantiate(module: Module, imports?: Imports): Promise<Instance>;
+}
+
+/** Text as UTF-8. */
+declare class TextEncoder {
+  encode(text: string): Uint8Array;
+}
+declare class TextDecoder {
+  constructor(encoding?: string);
+  decode(bytes: Uint8Array): string;
 }

@@ -9,6 +9,7 @@ import { ipxe } from "./guests/ipxe.ts";
 import { demoImage, machine } from "./guests/machine.ts";
 import { memtest } from "./guests/memtest.ts";
 import { menu } from "./guests/menu.ts";
+import { readme } from "./guests/readme.ts";
 
 /** The demo disk under a copy-on-write overlay. */
 export const demoMachine = (options: Partial<MachineOptions> = {}): Machine => machine(demoImage(), options);
@@ -19,7 +20,7 @@ interface Case {
   /** Takes minutes: runs only if it is named, or with `--all`. */
   readonly long?: true;
   /** Plays it to the end. @throws Error that says what the guest did not do */
-  readonly play: () => Guest;
+  readonly play: () => Guest | Promise<Guest>;
 }
 
 const cases: readonly Case[] = [
@@ -28,6 +29,7 @@ const cases: readonly Case[] = [
   { name: "demo-smp", about: "the same with 4 processors", play: () => demo({ cpus: 4 }) },
   { name: "menu", about: "SYSLINUX's menu by keyboard", play: menu },
   { name: "ipxe", about: "iPXE out of the network card's ROM, then the disk", play: ipxe },
+  { name: "readme", about: "the README's example", play: readme },
   { name: "memtest", about: "Memtest86+, tests 0 to 7 over 64 MiB", long: true, play: memtest },
   { name: "debian", about: "Debian 12 with GRUB and systemd", long: true, play: () => debian({}) },
   { name: "debian-smp", about: "the same with 2 processors", long: true, play: () => debian({ cpus: 2 }) },
@@ -49,7 +51,7 @@ export async function systemPc(options: SystemOptions): Promise<Counts> {
   }
   for (const { name, about, play } of wanted) {
     try {
-      const guest = play();
+      const guest = await play();
       console.log(`ok    ${name}: ${about}: ${guest.measures()}, digest ${guest.pc.board.cpu.digest()}`);
       counts.passed++;
     } catch (e) {

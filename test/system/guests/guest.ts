@@ -22,12 +22,14 @@ const TROUBLE =
 
 export class Guest {
   readonly pc: Machine;
-  #start = performance.now();
-  #reported = this.#start;
+  readonly #start: number;
+  #reported: number;
   #retired = 0;
 
-  constructor(pc: Machine) {
+  /** @param start when it began to run, in host milliseconds */
+  constructor(pc: Machine, start = performance.now()) {
     this.pc = pc;
+    this.#start = this.#reported = start;
   }
 
   /** What the screen shows, without blanks at the ends of lines; nothing in a graphics mode. */
