@@ -27,7 +27,9 @@ function run(args: string[], signalAfter?: string): Promise<{ code: number | nul
   child.stdout.on("data", (bytes: Buffer) => (said.out += bytes));
   child.stderr.on("data", (bytes: Buffer) => {
     said.err += bytes;
-    if (signalAfter !== undefined && said.err.includes(signalAfter)) child.kill("SIGTERM");
+    if (signalAfter === undefined || !said.err.includes(signalAfter)) return;
+    signalAfter = undefined; // a second signal would end it at once
+    child.kill("SIGTERM");
   });
   return new Promise((resolve) => child.on("close", (code) => resolve({ code, ...said })));
 }

@@ -17,6 +17,9 @@ export interface Report {
   readonly devices: {
     readonly disks: readonly DiskCounts[];
     readonly serial: { readonly bytesSent: number };
+    /** Accesses by processors to ports, and to registers in memory. */
+    readonly ports: AccessCounts;
+    readonly memoryMapped: AccessCounts;
     /** Handlers that processors entered. */
     readonly interrupts: { external: number; nonMaskable: number; software: number; exceptions: number };
     readonly resets: number;
@@ -30,6 +33,11 @@ export interface DiskCounts {
   bytesWritten: number;
 }
 
+export interface AccessCounts {
+  reads: number;
+  writes: number;
+}
+
 /** Bit 0 of ATA's status: the command failed [ATA8-ACS 6.2]. */
 const ERR = 1;
 /** Bytes a sector of the disks that images.ts makes. */
@@ -41,28 +49,37 @@ export class Counters {
   readonly #first: { readonly instructions: number; readonly now: number; readonly host: number };
   readonly #disks: DiskCounts[];
   readonly #interrupts = { external: 0, nonMaskable: 0, software: 0, exceptions: 0 };
+  readonly #ports: AccessCounts = { reads: 0, writes: 0 };
+  readonly #memoryMapped: AccessCounts = { reads: 0, writes: 0 };
   #sent = 0;
   #resets = 0;
 
   /** @param host the host's time in milliseconds */
   constructor(machine: Machine, names: readonly string[], host: number) {
     this.#machine = machine;
-    const { instructions, now, board } = machine;
+    const { instructions, now, probes } = machine;
     this.#first = { instructions, now, host };
     this.#disks = names.map((name) => ({ name, commands: 0, failed: 0, bytesRead: 0, bytesWritten: 0 }));
     for (const [n, counts] of this.#disks.entries()) {
-      board.drives[n]!.commands.on(({ name, moved, status }) => {
+      probes.disks[n]!.commands.on(({ name, moved, status }) => {
         counts.commands++;
         if (status & ERR) counts.failed++;
         if (/^READ (SECTORS|DMA|MULTIPLE|FPDMA)/.test(name)) counts.bytesRead += moved * SECTOR;
         if (/^WRITE (SECTORS|DMA|MULTIPLE|FPDMA)/.test(name)) counts.bytesWritten += moved * SECTOR;
       });
     }
-    machine.com1.onByte(() => this.#sent++);
-    machine.probes.resets.on(() => this.#resets++);
-    board.cpu.probes.deliveries.on(({ kind }) => {
+    probes.serial.on(() => this.#sent++);
+    probes.ports.on(({ write }) => this.#count(this.#ports, write));
+    probes.memory.on(({ write }) => this.#count(this.#memoryMapped, write));
+    probes.resets.on(() => this.#resets++);
+    probes.deliveries.on(({ kind }) => {
       this.#interrupts[(["external", null, "nonMaskable", "exceptions"] as const)[kind] ?? "software"]++;
     });
+  }
+
+  #count(counts: AccessCounts, write: boolean): void {
+    if (write) counts.writes++;
+    else counts.reads++;
   }
 
   report(stop: MachineStop, exitCode: number, script: Script, host: number): Report {
@@ -81,6 +98,8 @@ export class Counters {
       devices: {
         disks: this.#disks,
         serial: { bytesSent: this.#sent },
+        ports: this.#ports,
+        memoryMapped: this.#memoryMapped,
         interrupts: this.#interrupts,
         resets: this.#resets,
       },
