@@ -49,6 +49,8 @@ export interface Decoded extends Shape {
   handler: number;
 }
 
+const NO_OPERANDS: readonly BoundOperand[] = [];
+
 /** Where no form matches, or a prefix is illegal: #UD. Longer than 15 bytes: #GP(0). */
 const undefinedInstruction = rare("(bad)", [], (cpu) => cpu.fault("UD"), { endsBlock: true });
 const tooLong = rare("(too long)", [], (cpu) => cpu.fault("GP", 0), { endsBlock: true });
@@ -79,6 +81,7 @@ export class Decoder {
   #end = 0;
   /** 64-bit mode: disp32 without a base is relative to RIP. */
   #long = false;
+  readonly #bound = new Map<number, readonly BoundOperand[]>();
 
   constructor(map: OpcodeMap, enabled: (form: Form) => boolean = () => true) {
     this.map = map;
@@ -115,7 +118,7 @@ export class Decoder {
       id: -1,
       length: this.#at - start,
       mode,
-      operands: [],
+      operands: NO_OPERANDS,
       lock: false,
       hasMemory: false,
       base: NO_REGISTER,
@@ -160,7 +163,7 @@ export class Decoder {
       } else if (spec.fixed?.kind === "imm") imm.low = spec.fixed.value;
       else this.#immediate(spec, operandSize, imm);
     }
-    const operands = form.operands.map((spec) => bind(spec, p, operandSize, long));
+    const operands = this.#operands(entry, p, operandSize, long);
     const lockOk = def.lockable === true && operands[0]?.kind === "mem";
     if (p.lock && !lockOk) return this.#bad(undefinedInstruction, start, mode);
     const standard = memory?.stack ? 2 : 3,
@@ -192,6 +195,21 @@ export class Decoder {
       repeat: def.repeat ? p.repeat : "none",
       handler: 0,
     };
+  }
+
+  /** The operands, one list for all instructions that have the same: there are few, and many instructions. */
+  #operands({ id, form }: Entry, p: Prefixes, operandSize: number, long: boolean): readonly BoundOperand[] {
+    if (form.operands.length === 0) return NO_OPERANDS;
+    const memory = p.modrm < 0xc0 && !isControlMove(form),
+      modrm = memory ? p.modrm & 0x38 : p.modrm & 0xff; // where memory is, is not told here
+    const place = ((p.rex & 15) << 12) | ((p.rex !== 0 ? 1 : 0) << 11) | ((p.opcode & 7) << 8) | modrm;
+    const key = ((id * 0x10000 + place) * 16 + (operandSize >> 3)) * 2 + (long ? 1 : 0);
+    let operands = this.#bound.get(key);
+    if (operands === undefined) {
+      operands = form.operands.map((spec) => bind(spec, p, operandSize, long));
+      this.#bound.set(key, operands);
+    }
+    return operands;
   }
 
   #prefixes(mode: CodeMode): Prefixes {
