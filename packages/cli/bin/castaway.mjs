@@ -2,6 +2,10 @@
 // The command `castaway`. Beside its sources it runs them, bundled anew when one of them has changed (develop.mjs);
 // published, it runs the bundle that prepack.mjs made.
 import { existsSync } from "node:fs";
+import v8 from "node:v8";
+
+// Decoding makes much short-lived garbage: a young generation that stays small saves some 30 MiB for some 3 % of time.
+v8.setFlagsFromString("--semi-space-growth-factor=1");
 
 const sources = existsSync(new URL("../src/main.ts", import.meta.url));
 const program = sources
