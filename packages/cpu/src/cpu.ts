@@ -291,6 +291,11 @@ export class Cpu {
     return running.length === 0 ? this.clock.now : Math.max(this.clock.now, Math.min(...running));
   }
 
+  /** When the next timer is due if every processor is halted, Infinity if there is none; null if one runs. */
+  get haltedUntil(): number | null {
+    return this.#idle() ? this.clock.nextDue : null;
+  }
+
   /**
    * Goes on with a round: the processors run up to the same virtual time, a multiple of the quantum or the next timer, in
    * turns; a turn ends there, or at a PAUSE: who spins lets the others go on. Then the timers that are due fire. Rounds

@@ -6,12 +6,12 @@
  *     if (stop.reason === "watch") pc.com1.type("root\n");
  */
 import { cpuState, type HostDebug, type Stop } from "@castaway/cpu";
-import type { Keyboard } from "@castaway/devices";
 import { ConfigError, Digest, decodeState, encodeState, flag, ms, type Nanoseconds, record } from "@castaway/kit";
 import { Board } from "./board.ts";
 import { SerialPort, Transcript, type Watch } from "./console.ts";
 import { Display } from "./display.ts";
 import { inspect } from "./inspect.ts";
+import { Keys } from "./keys.ts";
 import { boardOptions, configurationOf, type MachineOptions, unpacked } from "./options.ts";
 import { type MachineProbes, machineProbes } from "./probes.ts";
 import { type Configuration, checkConfiguration, readSnapshot, SNAPSHOT_VERSION, writeSnapshot } from "./snapshot.ts";
@@ -63,6 +63,8 @@ export class Machine {
   readonly firmwareLog = new Transcript();
   readonly debugLog = new Transcript();
   readonly screen: Display;
+  /** Types text and presses keys: `keyboard.type("ls\n")`, `keyboard.press("ControlLeft", "KeyC")`. */
+  readonly keyboard: Keys;
   /** Typed events of all parts. */
   readonly probes: MachineProbes;
   readonly #configuration: Configuration;
@@ -89,7 +91,11 @@ export class Machine {
     );
     const { board } = this;
     this.#configuration = configurationOf(settled, board.cpu);
-    this.com1 = new SerialPort((bytes) => board.com1.receive(bytes));
+    this.com1 = new SerialPort((bytes) => {
+      board.com1.receive(bytes);
+      this.#told();
+    });
+    this.keyboard = new Keys(board.keyboard, () => this.#told());
     this.screen = new Display(board.vga);
     this.probes = machineProbes(board);
     for (const [probe, transcript] of [
@@ -100,6 +106,9 @@ export class Machine {
       probe.on((byte) => transcript.append(byte));
     }
     board.reset();
+  }
+  #told(): void {
+    if (this.probes.input.active) this.probes.input.emit();
   }
   #interrupt(note: () => void): void {
     note();
@@ -114,14 +123,13 @@ export class Machine {
   get instructions(): number {
     return this.board.cpu.retired;
   }
+  /** When the next timer is due if every processor waits, Infinity if none is armed; null while one runs. */
+  get waitsUntil(): Nanoseconds | null {
+    return this.board.cpu.haltedUntil;
+  }
   get poweredOff(): boolean {
     return this.#poweredOff;
   }
-  /** Types text and presses keys: `keyboard.type("ls\n")`, `keyboard.press("ControlLeft", "KeyC")`. */
-  get keyboard(): Keyboard {
-    return this.board.keyboard;
-  }
-
   /** Breakpoints, watchpoints, a hook for every instruction; none of them changes what the guest does. */
   get debug(): HostDebug {
     return this.board.cpu.debug;
@@ -188,6 +196,7 @@ export class Machine {
   /** Presses the power button: the guest is told by ACPI, and may take its time. */
   powerButton(): void {
     this.board.acpi.pressPowerButton();
+    this.#told();
   }
   /** Presses the reset button. */
   reset(): void {

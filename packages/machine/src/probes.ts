@@ -32,6 +32,8 @@ export function machineProbes(board: Board) {
     disks: board.drives.map(({ commands, failures }) => ({ commands, failures })),
     /** By network card: frames on the wire and frames that were dropped. */
     networkCards: board.networkCards.map(({ mac: { sent, received, dropped } }) => ({ sent, received, dropped })),
+    /** Somebody typed on the serial port or the keyboard, or pressed a button. */
+    input: new Probe<void>("input"),
     keyboardLights: board.keyboard.lights,
   };
 }

@@ -26,6 +26,8 @@ export interface RunnerOptions {
 
 /** How far virtual time may run ahead of the wall clock. */
 const LEAD: Nanoseconds = ms(10);
+/** Milliseconds that a machine whose processors all wait is left alone at most; input ends it sooner. */
+const LONGEST_NAP = 250;
 /** A machine that fell behind the wall clock by more than this does not catch up. */
 const LAG: Nanoseconds = ms(50);
 
@@ -40,6 +42,7 @@ export class Runner {
   #share = 100_000;
   /** Virtual time less wall-clock time, in nanoseconds, while paced. */
   #offset: number | null = null;
+  #wake: () => void = () => {};
   /** Called after each slice. */
   onSlice: () => void = () => {};
 
@@ -62,19 +65,37 @@ export class Runner {
     const last = first + (instructions ?? Number.POSITIVE_INFINITY);
     this.#stopped = false;
     this.#offset = null;
+    const unlisten = machine.probes.input.on(() => this.#wake());
+    try {
+      return await this.#slices(watches, { first, end, last });
+    } finally {
+      unlisten();
+    }
+  }
+  async #slices(watches: readonly Watch[], { first, end, last }: Record<"first" | "end" | "last", number>) {
+    const machine = this.#machine;
     for (;;) {
       const stop = this.#runSlice(watches, end, last);
       this.onSlice();
       const over = machine.now >= end || machine.instructions >= last;
       const goesOn = (stop.reason === "limit" && !over) || (stop.reason === "idle" && this.pace);
       if (!goesOn) return { ...stop, instructions: machine.instructions - first };
-      await this.#host.sleep(stop.reason === "idle" ? this.#slice : this.#ahead());
-      if (this.#stopped) return { reason: "paused", detail: "", instructions: machine.instructions - first };
+      await this.#sleep(this.#pause());
+      const instructions = machine.instructions - first;
+      if (this.#stopped) return { reason: "paused" as const, detail: "", instructions };
     }
   }
   /** Ends `run` soon, with the reason "paused". */
   stop(): void {
     this.#stopped = true;
+    this.#wake();
+  }
+  /** Sleeps, at most until somebody wakes it. */
+  async #sleep(milliseconds: number): Promise<void> {
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    await Promise.race([this.#host.sleep(milliseconds), woken]);
   }
 
   #runSlice(until: readonly Watch[], end: Nanoseconds, last: number): MachineStop {
@@ -96,11 +117,15 @@ export class Runner {
   #wall(): Nanoseconds {
     const host = Math.floor(this.#host.now() * 1e6);
     this.#offset ??= this.#machine.now - host;
-    if (this.#machine.now - host < this.#offset - LAG) this.#offset = this.#machine.now - host;
+    const lags = this.#machine.now - host < this.#offset - LAG;
+    if (lags && this.#machine.waitsUntil === null) this.#offset = this.#machine.now - host;
     return host + this.#offset;
   }
-  /** Milliseconds by which the machine is ahead of the wall clock. */
-  #ahead(): number {
-    return this.pace ? Math.max(0, (this.#machine.now - this.#wall()) / 1e6) : 0;
+  /** Milliseconds until the machine has something to do: by how much it is ahead, or until its next timer. */
+  #pause(): number {
+    if (!this.pace) return 0;
+    const { now, waitsUntil } = this.#machine;
+    const ahead = ((waitsUntil ?? now) - this.#wall()) / 1e6;
+    return Math.max(0, Math.min(ahead, waitsUntil === null ? ahead : LONGEST_NAP));
   }
 }
