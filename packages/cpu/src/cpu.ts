@@ -11,6 +11,7 @@ import { followApicBase } from "./core/apic-base.ts";
 import { BlockCache } from "./core/blocks.ts";
 import { Decoder } from "./core/decode.ts";
 import { Evaluator } from "./core/evaluator.ts";
+import { RUNNING, SHUTDOWN } from "./core/events.ts";
 import { Fault } from "./core/exceptions.ts";
 import { readFlags, writeFlags } from "./core/flags.ts";
 import { type DebugStop, HostDebug } from "./core/host-debug.ts";
@@ -308,10 +309,12 @@ export class Cpu {
     const begin = this.clock.now;
     for (; this.#turn < processors.length; this.#turn++) {
       if (this.debug.stop !== null) return;
-      const cpu = this.#activate(this.#turn);
+      const cpu = processors[this.#turn]!;
+      if (!cpu.interrupted) cpu.yielded = false;
+      if (this.#waits(cpu) && !cpu.interrupted) continue;
+      this.#activate(cpu.id);
       if (cpu.time() < begin) cpu.charge(begin - cpu.time()); // it was halted
       const last = processors.length === 1 ? Math.min(end, this.#sliceEnd) : this.#sliceEnd;
-      if (!cpu.interrupted) cpu.yielded = false;
       const budget = cpu.yielded ? 0 : Math.min(last - cpu.time(), instructions - (this.retired - first));
       if (budget > 0 || cpu.interrupted) run(cpu, this.#executor, budget);
       if (this.clock.now !== begin) this.clock.restore({ ...this.clock.save(), now: begin });
@@ -347,20 +350,26 @@ export class Cpu {
     return !cpu.interrupted && (cpu.yielded || this.#roundIsOver(cpu));
   }
   #roundIsOver(cpu: Processor): boolean {
-    const waits = this.#halted(cpu) && !cpu.attended;
-    return waits || this.#timeOf(cpu) >= this.#sliceEnd || cpu.stopped !== null;
+    return this.#waits(cpu) || this.#timeOf(cpu) >= this.#sliceEnd || cpu.stopped !== null;
   }
   #timeOf(cpu: Processor): number {
     return this.#retiredBy(cpu) + cpu.charged;
   }
   #idle(): boolean {
-    return this.processors.every((cpu) => this.#halted(cpu) && !cpu.attended);
+    return this.processors.every((cpu) => this.#waits(cpu));
   }
   #shutDown(): boolean {
-    return this.processors.some((cpu) => this.state("activity", cpu.id) === 2);
+    return this.processors.some((cpu) => this.#activityOf(cpu) === SHUTDOWN);
   }
   #halted(cpu: Processor): boolean {
-    return this.state("activity", cpu.id) !== 0;
+    return this.#activityOf(cpu) !== RUNNING;
+  }
+  /** Halted, and nothing has happened since that it must look at. */
+  #waits(cpu: Processor): boolean {
+    return !cpu.attended && this.#halted(cpu);
+  }
+  #activityOf(cpu: Processor): number {
+    return this.physical.u32[this.#address(S.ACTIVITY, cpu.id) >> 2]!;
   }
 
   /** `run({ stepping: cpu })`: one instruction, or one event, of one processor. */

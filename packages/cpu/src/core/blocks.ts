@@ -8,7 +8,7 @@
 import { type CodeMode, type Decoded, type Decoder, MAX_LENGTH } from "./decode.ts";
 import { DecodedCache } from "./decoded-cache.ts";
 import { MODE_REAL } from "./modes.ts";
-import { PAGE, type PhysicalMemory } from "./physical.ts";
+import { CODE_GRANULE, CODE_MAP_BYTES, CODE_MAPS, LAYOUT, PAGE, type PhysicalMemory } from "./physical.ts";
 
 export const MAX_INSTRUCTIONS = 64;
 
@@ -55,6 +55,7 @@ const MODES: readonly CodeMode[] = [0, 1, 2, 3, 4, 5, 6].map((m) => ({
 }));
 
 const pageOf = (address: number) => Math.floor(address / PAGE);
+const granuleOf = (offset: number) => offset >> (31 - Math.clz32(CODE_GRANULE));
 const keyOf = (physical: number, mode: number) => (physical % PAGE) * 8 + mode;
 
 /** The code of one physical page. */
@@ -66,12 +67,13 @@ class CodePage {
   readonly blocks = new Map<number, Block>();
   /** Instructions that begin or end here, and cross to or from another page. */
   readonly crossing = new Set<Block>();
-  /** Bit n: a block may have byte n of the page. Most writes to a page with code meet none. */
-  readonly #code = new Uint32Array(PAGE / 32);
+  /** A bit for each granule that blocks have bytes of: most writes to a page with code meet none. Empty: not known. */
+  readonly #map: Uint8Array;
 
-  constructor(page: number, host: number) {
+  constructor(page: number, host: number, map: Uint8Array) {
     this.#page = page;
     this.host = host;
+    this.#map = map;
   }
   /** First and last offset of a block in this page. */
   #span(block: Block): readonly [first: number, last: number] {
@@ -81,16 +83,21 @@ class CodePage {
     if (begins && block.secondPage < 0) return [offset, offset + block.bytes - 1];
     return [begins && !ends ? offset : 0, ends && !begins ? offset + block.bytes - PAGE - 1 : PAGE - 1];
   }
+  /** Is the instruction there known to cross to another page? */
+  crosses(physical: number, mode: number): boolean {
+    for (const block of this.crossing) if (block.physical === physical && block.mode === mode) return true;
+    return false;
+  }
   mark(block: Block): void {
     const [first, last] = this.#span(block);
-    for (let n = first; n <= last; n++) this.#code[n >> 5]! |= 1 << (n & 31);
+    for (let n = granuleOf(first); n <= granuleOf(last); n++) this.#map[n >> 3]! |= 1 << (n & 7);
   }
   /** Gives every block that has one of these bytes to `drop`, which takes it out. */
   sweep(first: number, last: number, drop: (block: Block) => void): void {
-    let hit = false;
-    for (let n = first; n <= last; n++) if (this.#code[n >> 5]! & (1 << (n & 31))) hit = true;
+    let hit = this.#map.length === 0;
+    for (let n = granuleOf(first); n <= granuleOf(last); n++) if (this.#map[n >> 3]! & (1 << (n & 7))) hit = true;
     if (!hit) return;
-    this.#code.fill(0);
+    this.#map.fill(0);
     for (const blocks of [this.blocks.values(), this.crossing]) {
       for (const block of blocks) {
         const [from, to] = this.#span(block);
@@ -108,6 +115,7 @@ export class BlockCache {
   readonly memory: PhysicalMemory;
   readonly #decoder: DecodedCache;
   readonly #pages = new Map<number, CodePage>();
+  readonly #freeMaps = Array.from({ length: CODE_MAPS }, (_, i) => LAYOUT.codeMaps + i * CODE_MAP_BYTES);
   /** The instructions of the block that is being built. */
   readonly #insns: Decoded[] = [];
   readonly #scratch = new Uint8Array(2 * MAX_LENGTH);
@@ -124,8 +132,10 @@ export class BlockCache {
 
   /** The block at a physical address whose page has this host address, or null if its first instruction crosses the page. */
   find(physical: number, host: number, mode: number): Block | null {
-    const known = this.#pages.get(pageOf(physical))?.blocks.get(keyOf(physical, mode));
+    const page = this.#pages.get(pageOf(physical)),
+      known = page?.blocks.get(keyOf(physical, mode));
     if (known !== undefined) return known;
+    if (page?.crosses(physical, mode)) return null;
     const block = this.#build(physical, host, mode);
     if (block === null) return null;
     const code = this.#codePage(pageOf(physical));
@@ -177,23 +187,35 @@ export class BlockCache {
     return { physical, mode, bytes: insn.length, insns: [insn], secondPage, valid: true, record: 0 };
   }
 
-  /** True if `find` would give this very block. */
+  /** True if `find` or `findCrossing` would give this very block. */
   holds(block: Block): boolean {
-    return this.#pages.get(pageOf(block.physical))?.blocks.get(keyOf(block.physical, block.mode)) === block;
+    const page = this.#pages.get(pageOf(block.physical));
+    if (page === undefined) return false;
+    return page.blocks.get(keyOf(block.physical, block.mode)) === block || page.crossing.has(block);
   }
   /** The records are gone; blocks stay. */
   forgetTranslations(): void {
-    for (const { blocks } of this.#pages.values()) for (const block of blocks.values()) block.record = 0;
+    for (const { blocks, crossing } of this.#pages.values()) {
+      for (const block of blocks.values()) block.record = 0;
+      for (const block of crossing) block.record = 0;
+    }
   }
 
   #codePage(page: number): CodePage {
     let code = this.#pages.get(page);
     if (code === undefined) {
-      this.#pages.set(page, (code = new CodePage(page, this.memory.readHost[page]!)));
+      this.#pages.set(page, (code = new CodePage(page, this.memory.readHost[page]!, this.#mapFor(page))));
       this.memory.codePages[page] = 1;
       this.onCodePage(page);
     }
     return code;
+  }
+
+  #mapFor(page: number): Uint8Array {
+    const at = this.#freeMaps.pop();
+    if (at === undefined) return new Uint8Array(0);
+    this.memory.codeMaps.set(page, at);
+    return this.memory.u8.subarray(at, at + CODE_MAP_BYTES).fill(0);
   }
 
   /** The guest (or a device) wrote these bytes, all in one page: every block that holds one of them is dropped. */
@@ -207,14 +229,19 @@ export class BlockCache {
   }
   readonly #drop = (block: Block): void => {
     block.valid = false;
-    const page = pageOf(block.physical);
-    if (this.holds(block)) this.#pages.get(page)!.blocks.delete(keyOf(block.physical, block.mode));
-    if (block.secondPage >= 0) for (const at of [page, block.secondPage]) this.#pages.get(at)?.crossing.delete(block);
+    const page = this.#pages.get(pageOf(block.physical));
+    if (block.secondPage >= 0) {
+      page?.crossing.delete(block);
+      this.#pages.get(block.secondPage)?.crossing.delete(block);
+    } else if (this.holds(block)) page!.blocks.delete(keyOf(block.physical, block.mode));
     this.onDrop(block);
   };
   /** The page holds no code any more: writes may be fast again. */
   #release(page: number): void {
     this.#pages.delete(page);
+    const map = this.memory.codeMaps.get(page);
+    if (map !== undefined) this.#freeMaps.push(map);
+    this.memory.codeMaps.delete(page);
     this.memory.codePages[page] = 0;
     this.onCodePage(page);
   }

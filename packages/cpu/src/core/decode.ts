@@ -66,6 +66,7 @@ const NO_FORM = {
   modrm: false,
   digit: null,
   exact: null,
+  mods: 3,
 } as const;
 
 export const MAX_LENGTH = 15;

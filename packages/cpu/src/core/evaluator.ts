@@ -18,6 +18,7 @@ import {
 } from "./exec.ts";
 import { helpers, vectorHelpers } from "./helpers.ts";
 import { isCanonical, type Processor } from "./processor.ts";
+import { loadSegment } from "./segments.ts";
 import { CS, S, SEG, SS, segment } from "./state.ts";
 import * as vectors from "./vectors.ts";
 
@@ -239,6 +240,13 @@ export class Evaluator extends Exec<bigint> {
       default:
         memory.u64[at >> 3] = value;
     }
+  }
+
+  segmentNumber(operand: Operand): bigint {
+    return BigInt((operand as BoundOperand).reg);
+  }
+  loadParagraph(operand: Operand, selector: bigint): void {
+    loadSegment(this.#cpu, (operand as BoundOperand).reg, Number(selector));
   }
 
   /** Segment checks and base: the linear address of an access, as a number. Faults unwind. */

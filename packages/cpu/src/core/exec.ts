@@ -134,6 +134,11 @@ export abstract class Exec<V> {
   abstract state(at: number, bytes?: 1 | 2 | 4 | 8): V;
   abstract setState(at: number, value: V, bytes?: 1 | 2 | 4 | 8): void;
 
+  /** Number of a segment register that is an operand, as encoded: 0 to 7. */
+  abstract segmentNumber(operand: Operand): V;
+  /** Real-address mode: loads a segment register other than SS. Nothing but its selector and bases changes. */
+  abstract loadParagraph(operand: Operand, selector: V): void;
+
   // ---- memory, by segment and offset: segment checks, then paging ----
   /** `segmentNumber` as encoded, or "operand" for the segment of the instruction's memory operand (override included). */
   abstract load(segmentNumber: number | "operand", offset: V, size: Size): V;

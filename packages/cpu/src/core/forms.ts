@@ -97,6 +97,8 @@ export interface Form extends FormOptions {
   readonly modrm: boolean;
   readonly digit: number | null;
   readonly exact: number | null;
+  /** Which values of mod in the ModRM byte it accepts: bit 0 memory, bit 1 register. */
+  readonly mods: number;
 }
 
 /** Addressing letter and size letters of one operand. */
@@ -223,6 +225,15 @@ const NOTHING_MORE = {
   vectors: undefined,
 } as unknown as Partial<Instruction>;
 
+function modsOf(operands: readonly OperandSpec[], plusI: boolean): number {
+  for (const { method } of operands) {
+    if (method === "M") return 1;
+    if (method === "U" || method === "N") return 2;
+    if (method === "R" && !operands.some((o) => o.method === "C" || o.method === "D")) return 2;
+  }
+  return plusI ? 2 : 3;
+}
+
 /** Parses one encoding; errors are ours, so they throw at start-up with the text. */
 export function form(opcode: string, operands = "", options: FormOptions = {}): Form {
   const words: string[] = opcode.split(" ");
@@ -272,6 +283,7 @@ export function form(opcode: string, operands = "", options: FormOptions = {}): 
     modrm: rest !== "",
     digit,
     exact,
+    mods: modsOf(specs, plusI),
   };
 }
 

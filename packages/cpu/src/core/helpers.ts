@@ -7,6 +7,7 @@ import { controlHelpers } from "../isa/control.ts";
 import { miscHelpers } from "../isa/misc.ts";
 import { mmxHelpers } from "../isa/mmx.ts";
 import { divideHelpers } from "../isa/muldiv.ts";
+import { segmentHelpers } from "../isa/segment.ts";
 import { sseHelpers } from "../isa/sse-control.ts";
 import { sseVectorHelpers } from "../isa/sse-float.ts";
 import { stackHelpers } from "../isa/stack.ts";
@@ -30,6 +31,7 @@ export const helpers: Record<string, Helper> = {
   ...stackHelpers,
   ...divideHelpers,
   ...portHelpers,
+  ...segmentHelpers,
   ...controlHelpers,
   ...miscHelpers,
   ...sseHelpers,

@@ -33,17 +33,6 @@ export class OpcodeMap {
   }
 }
 
-/** Which values of mod a form accepts: bit 0 memory, bit 1 register. */
-export function modMask(form: Form): number {
-  for (const { method, type } of form.operands) {
-    if (method === "M") return 1;
-    if (method === "U" || method === "N") return 2;
-    if (method === "R" && !form.operands.some((o) => o.method === "C" || o.method === "D")) return 2;
-    void type;
-  }
-  return form.plusI ? 2 : 3;
-}
-
 /** What a mandatory prefix admits. A form without one leaves those with 66, F2 or F3 to more specific forms (F3 90 is PAUSE). */
 const ADMITS = { NP: ["NP"], NFx: ["NP", "66"], "66": ["66"], F2: ["F2"], F3: ["F3"] };
 const admitted = (form: Form, rival: Form): readonly string[] =>
@@ -65,5 +54,5 @@ function overlaps(a: Form, b: Form): boolean {
 export function accepts(form: Form, modrm: number): boolean {
   if (form.exact !== null) return form.plusI ? (modrm & 0xf8) === form.exact : modrm === form.exact;
   if (form.digit !== null && ((modrm >> 3) & 7) !== form.digit) return false;
-  return (modMask(form) & (modrm >= 0xc0 ? 2 : 1)) !== 0;
+  return (form.mods & (modrm >= 0xc0 ? 2 : 1)) !== 0;
 }

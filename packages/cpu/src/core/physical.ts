@@ -19,6 +19,13 @@ const TLB_BYTES = 3 * TLB_ENTRIES * TLB_ENTRY_BYTES;
 /** Direct-mapped table from physical address and mode to decoded block: key (8 bytes), record address, spare. */
 export const BLOCK_TABLE_ENTRIES = 1 << 16;
 const RECORD_ARENA = 4 * 2 ** 20;
+/**
+ * Maps of code in pages, see `codeMaps`: a bit for each granule of so many bytes that may hold code. One is read as 32
+ * bits at a time.
+ */
+export const CODE_GRANULE = 8;
+export const CODE_MAP_BYTES = PAGE / CODE_GRANULE / 8;
+export const CODE_MAPS = 4096;
 
 /** What a device at physical addresses answers. Accesses never cross a page; 8-byte ones arrive as two. */
 export interface MmioHandler {
@@ -37,7 +44,8 @@ export const LAYOUT = (() => {
   const saveAreas = WINDOW + WINDOW_BYTES;
   const tlbs = 0x20000;
   const blockTable = tlbs + MAX_CPUS * TLB_BYTES;
-  const records = blockTable + BLOCK_TABLE_ENTRIES * 16;
+  const records = blockTable + BLOCK_TABLE_ENTRIES * 16,
+    codeMaps = records + RECORD_ARENA;
   return {
     saveAreas,
     tlbs,
@@ -45,7 +53,8 @@ export const LAYOUT = (() => {
     blockTable,
     records,
     recordsEnd: records + RECORD_ARENA,
-    ram: records + RECORD_ARENA,
+    codeMaps,
+    ram: codeMaps + CODE_MAPS * CODE_MAP_BYTES + PAGE,
   };
 })();
 
@@ -63,6 +72,8 @@ export class PhysicalMemory {
   readonly writeHost = new Uint32Array(PAGES);
   /** Physical pages from which code was decoded: writes to them take the slow path. */
   readonly codePages = new Uint8Array(PAGES);
+  /** Where the maps of such pages are; a page without one has its writes looked at in TypeScript. Kept by the block cache. */
+  readonly codeMaps = new Map<number, number>();
   readonly #handlers = new Map<number, MmioHandler>();
   #free: number;
 

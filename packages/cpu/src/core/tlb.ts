@@ -23,6 +23,8 @@ export const ENTRY = {
   flags: 12,
   /** Physical page number. */
   page: 16,
+  /** Address of the page's map of code, if that code is all that makes the entry slow; else 0. */
+  code: 20,
 } as const;
 /** Flags of an entry: of a global page; part of a large page; of a page of 1 GiB, besides LARGE. */
 export const GLOBAL = 1,
@@ -84,13 +86,11 @@ export class Tlb {
     const { i32, u32 } = this.#memory,
       entry = this.entry(access, linear),
       at = entry >> 2;
-    const host = this.#host(access, page);
-    i32[at] = (linear & ~0xfff) | context | (this.#slow(access, linear, page, host) ? SLOW : 0);
+    i32[at] = (linear & ~0xfff) | context;
     i32[at + 1] = highWord(linear);
-    u32[at + 2] = host;
     i32[at + 3] = flags;
     u32[at + 4] = page;
-    u32[at + 5] = 0;
+    this.#place(at, access);
     if (flags & LARGE) this.#noteLarge(linear, flags);
     return entry;
   }
@@ -107,17 +107,22 @@ export class Tlb {
     if (page >= 1 << 20 || page === this.localPage) return 0;
     return access === WRITE ? this.#memory.writeHost[page]! : this.#memory.readHost[page]!;
   }
-  #slow(access: number, linear: number, page: number, host: number): boolean {
-    if (host === 0 || (access === WRITE && this.#slowWrite(page, host))) return true;
-    return this.marked?.(access, linear) ?? false;
+  /** Sets what follows from where an entry's page is: its host address, and whether accesses are slow and why. */
+  #place(at: number, access: Access): void {
+    const { i32, u32, readHost, codePages, codeMaps } = this.#memory,
+      page = u32[at + 4]!,
+      host = this.#host(access, page);
+    // A read-modify-write reads through the write entry, so reads must not go elsewhere.
+    const elsewhere = host === 0 || (access === WRITE && readHost[page] !== host);
+    const code = access === WRITE && !elsewhere && codePages[page] !== 0,
+      marked = this.marked?.(access, this.#linearAt(at)) ?? false;
+    i32[at] = (i32[at]! & ~SLOW) | (elsewhere || code || marked ? SLOW : 0);
+    u32[at + 2] = host;
+    u32[at + 5] = code && !marked ? (codeMaps.get(page) ?? 0) : 0;
   }
   #linearAt(at: number): number {
     const { i32 } = this.#memory;
     return i32[at + 1]! * 2 ** 32 + ((i32[at]! & -PAGE) >>> 0);
-  }
-  /** Pages with decoded code, and pages whose reads go elsewhere (a read-modify-write reads through the write entry). */
-  #slowWrite(page: number, host: number): boolean {
-    return this.#memory.codePages[page] !== 0 || this.#memory.readHost[page] !== host;
   }
 
   flushAll(): void {
@@ -178,13 +183,9 @@ export class Tlb {
   }
   /** After the physical map changed, or `marked`: host addresses and slow bits are stale. Translations stay. */
   refreshHosts(): void {
-    const { i32, u32 } = this.#memory;
+    const { i32 } = this.#memory;
     this.#each((at, access) => {
-      if (i32[at + 1] === EMPTY_HIGH) return;
-      const page = u32[at + 4]!,
-        host = this.#host(access, page);
-      u32[at + 2] = host;
-      i32[at] = (i32[at]! & ~SLOW) | (this.#slow(access, this.#linearAt(at), page, host) ? SLOW : 0);
+      if (i32[at + 1] !== EMPTY_HIGH) this.#place(at, access);
     });
   }
   /** Code was decoded from this physical page (or dropped): writes through the TLB must (or need no longer) be slow. */
@@ -192,8 +193,7 @@ export class Tlb {
     const { i32, u32 } = this.#memory;
     for (let i = 0; i < TLB_ENTRIES; i++) {
       const at = (this.base + (WRITE * TLB_ENTRIES + i) * TLB_ENTRY_BYTES) >> 2;
-      if (u32[at + 4] === page && i32[at + 1] !== EMPTY_HIGH)
-        i32[at] = (i32[at]! & ~SLOW) | (this.#slow(WRITE, this.#linearAt(at), page, u32[at + 2]!) ? SLOW : 0);
+      if (u32[at + 4] === page && i32[at + 1] !== EMPTY_HIGH) this.#place(at, WRITE);
     }
   }
 
@@ -222,7 +222,6 @@ export class Tlb {
       i32[at + 1] = high;
       i32[at + 3] = flags;
       u32[at + 4] = page;
-      u32[at + 5] = 0;
       if (flags & LARGE) this.#noteLarge(this.#linearAt(at), flags);
     }
     this.refreshHosts();
@@ -237,8 +236,8 @@ export class Tlb {
     i32[at + 4] = 0;
     i32[at + 5] = 0;
   }
-  #each(visit: (at: number, access: number, index: number) => void): void {
-    for (let access = 0; access < 3; access++) {
+  #each(visit: (at: number, access: Access, index: number) => void): void {
+    for (const access of [READ, WRITE, EXECUTE] as const) {
       for (let i = 0; i < TLB_ENTRIES; i++)
         visit((this.base + (access * TLB_ENTRIES + i) * TLB_ENTRY_BYTES) >> 2, access, i);
     }

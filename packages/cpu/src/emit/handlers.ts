@@ -196,7 +196,7 @@ function emitRepeated(
     fill(x);
     new Generator(code, pool).run(x.graph.root);
   };
-  const exitUnless = (fill: (x: RecordEmitter) => Node, label: number) =>
+  const branchIf = (fill: (x: RecordEmitter) => Node, label: number) =>
     piece((x) => {
       const condition = fill(x);
       x.graph.effect([condition], (g) => {
@@ -209,16 +209,20 @@ function emitRepeated(
   const done = code.depth;
   code.open("loop");
   const again = code.depth;
-  exitUnless((x) => x.eq(x.reg(1, addressSize), x.const(0)), done);
+  branchIf((x) => x.eq(x.reg(1, addressSize), x.const(0)), done);
   if (def.name === "movs" || def.name === "stos") {
-    // whole strides in TypeScript where the rules allow
-    code.get(0).call(imports.stride).op("i32.eqz").open("if");
+    // Whole strides in TypeScript where the rules allow, unless so few iterations are left that the call costs more.
+    code.open("block");
+    const did = code.depth;
+    code.open("block");
+    branchIf((x) => x.ltU(x.reg(1, addressSize), x.const(8)), code.depth);
+    code.get(0).call(imports.stride).branchIf(did).end();
     piece((x) => oneIteration(x, insn));
     code.end();
   } else piece((x) => oneIteration(x, insn));
-  exitUnless((x) => x.eq(x.reg(1, addressSize), x.const(0)), done);
+  branchIf((x) => x.eq(x.reg(1, addressSize), x.const(0)), done);
   if (def.repeat === "repz")
-    exitUnless((x) => (insn.repeat === "rep" ? x.eq(x.flag("ZF"), x.const(0)) : x.flag("ZF")), done);
+    branchIf((x) => (insn.repeat === "rep" ? x.eq(x.flag("ZF"), x.const(0)) : x.flag("ZF")), done);
   piece((x) => {
     const spent = x.ltS(x.sext(x.state(S.BUDGET, 4), 32), x.const(1));
     x.when(x.or(spent, x.isNonZero(x.state(S.ATTENTION, 4))), () => {

@@ -1,170 +1,18 @@
 /**
- * The emitted interpreter: one WebAssembly loop per process that looks up blocks and runs their records, and per machine
- * an instance of it with the calls that leave it.
+ * The emitted interpreter of one machine: instances of the loop (loop.ts) and of the handlers, the records that they
+ * read, and the calls that leave emitted code.
  */
 import type { Block, BlockCache } from "../core/blocks.ts";
 import { type BoundOperand, type Decoded, NO_REGISTER, RIP_BASE } from "../core/decode.ts";
 import { VECTORS } from "../core/exceptions.ts";
-import { BLOCK_TABLE_ENTRIES, LAYOUT, type PhysicalMemory, TLB_ENTRIES, TLB_ENTRY_BYTES } from "../core/physical.ts";
+import { BLOCK_TABLE_ENTRIES, LAYOUT, type PhysicalMemory } from "../core/physical.ts";
 import type { Processor } from "../core/processor.ts";
 import { type Executor, faulted, leaveWithin, runBlock, wholeBlockAt } from "../core/run.ts";
-import { CS, S, SEG, SS, segment } from "../core/state.ts";
-import { ENTRY, EXECUTE } from "../core/tlb.ts";
-import {
-  declareImports,
-  handlerStore,
-  hasLongOffset,
-  numberedHelpers,
-  numberedVectorHelpers,
-  SLOT,
-} from "./handlers.ts";
+import { S, SEG, SS, segment } from "../core/state.ts";
+import { handlerStore, hasLongOffset, numberedHelpers, numberedVectorHelpers, SLOT } from "./handlers.ts";
+import { KEY_VALID, loop, slotOf } from "./loop.ts";
 import { END_BYTES, HEADER, HEADER_BYTES, REC, RECORD_BYTES, STATUS } from "./records.ts";
 import { strideOf } from "./stride.ts";
-import { Code, I32, I64, Module } from "./wasm.ts";
-
-/** Index in the block table; the same hash is emitted below. */
-const slotOf = (physical: number) =>
-  LAYOUT.blockTable + (((physical ^ (physical >>> 14)) & (BLOCK_TABLE_ENTRIES - 1)) << 4);
-
-/** Part of every key in the block table, so that an empty entry equals none. */
-const KEY_VALID = 8;
-
-/** Runs the records of a block from its first one on; leaves the last one in `rec` and what it answered in `status`. */
-function emitBlock(code: Code, rec: number, status: number, handlerType: number): void {
-  code.i32(0);
-  code
-    .i32(0)
-    .memory("i32.load", S.BUDGET)
-    .get(rec)
-    .i32(HEADER_BYTES)
-    .op("i32.sub")
-    .memory("i32.load", HEADER_BYTES + HEADER.count)
-    .op("i32.sub")
-    .memory("i32.store", S.BUDGET);
-  code.open("loop");
-  const again = code.depth;
-  code
-    .get(rec)
-    .get(rec)
-    .memory("i32.load16_u", REC.handler)
-    .callIndirect(handlerType)
-    .tee(status)
-    .op("i32.eqz")
-    .open("if");
-  code.get(rec).i32(RECORD_BYTES).op("i32.add").set(rec).branch(again).end();
-  code.end();
-}
-
-/** The loop, one block by itself, and the two handlers that every machine has. */
-function emitLoop(): WebAssembly.Module {
-  const module = new Module();
-  declareImports(module);
-  const handlerType = module.type([I32], [I32]);
-  const end = new Code(1);
-  end.i32(0).i32(0).memory("i64.load", S.RIP);
-  end.get(0).i32(RECORD_BYTES).op("i32.sub").memory("i64.load16_u", REC.next).op("i64.add");
-  end.i32(0).memory("i64.load", S.LINEAR_MASK).op("i64.and").memory("i64.store", S.RIP).i32(STATUS.jumped);
-  const stale = new Code(1);
-  stale.i32(STATUS.stale);
-  const run = new Code(0),
-    rec = run.local(I32),
-    entry = run.local(I32),
-    slot = run.local(I32),
-    status = run.local(I32);
-  const rip = run.local(I64),
-    linear = run.local(I64),
-    physical = run.local(I64);
-  const state32 = (at: number) => run.i32(0).memory("i32.load", at);
-  const state64 = (at: number) => run.i32(0).memory("i64.load", at);
-  const leaveIf = (why: number) => run.open("if").i32(why).op("return").end();
-  run.open("loop");
-  const next = run.depth;
-  state32(S.BUDGET).i32(1).op("i32.lt_s");
-  state32(S.ATTENTION).op("i32.or");
-  leaveIf(STATUS.budget);
-  // Execute entry of the TLB for CS:RIP.
-  state64(S.RIP).tee(rip);
-  state64(segment(CS) + SEG.effectiveBase).op("i64.add");
-  state64(S.LINEAR_MASK).op("i64.and").tee(linear);
-  run
-    .i64(12n)
-    .op("i64.shr_u")
-    .op("i32.wrap_i64")
-    .i32(TLB_ENTRIES - 1)
-    .op("i32.and")
-    .i32(Math.clz32(1) - Math.clz32(TLB_ENTRY_BYTES))
-    .op("i32.shl");
-  state32(S.TLB_BASE).op("i32.add").tee(entry);
-  const array = EXECUTE * TLB_ENTRIES * TLB_ENTRY_BYTES;
-  run.memory("i64.load", array + ENTRY.tag);
-  run.get(linear).i64(-4096n).op("i64.and").i32(0).memory("i64.load32_u", S.TLB_EXEC_CONTEXT).op("i64.or").op("i64.ne");
-  leaveIf(STATUS.lookUp);
-  run
-    .get(entry)
-    .memory("i64.load32_u", array + ENTRY.page)
-    .i64(12n)
-    .op("i64.shl")
-    .get(linear)
-    .i64(4095n)
-    .op("i64.and")
-    .op("i64.or")
-    .tee(physical);
-  // The block table.
-  run
-    .op("i32.wrap_i64")
-    .tee(slot)
-    .get(slot)
-    .i32(14)
-    .op("i32.shr_u")
-    .op("i32.xor")
-    .i32(BLOCK_TABLE_ENTRIES - 1)
-    .op("i32.and")
-    .i32(4)
-    .op("i32.shl")
-    .tee(slot);
-  run
-    .memory("i64.load", LAYOUT.blockTable)
-    .get(physical)
-    .i64(4n)
-    .op("i64.shl")
-    .i32(0)
-    .memory("i64.load32_u", S.MODE)
-    .op("i64.or")
-    .i64(BigInt(KEY_VALID))
-    .op("i64.or")
-    .op("i64.ne");
-  leaveIf(STATUS.lookUp);
-  run
-    .get(slot)
-    .memory("i32.load", LAYOUT.blockTable + 8)
-    .set(rec);
-  // The whole block must be within the limit of CS.
-  run
-    .get(rip)
-    .get(rec)
-    .i32(HEADER_BYTES)
-    .op("i32.sub")
-    .memory("i64.load32_u", HEADER_BYTES + HEADER.bytes)
-    .op("i64.add")
-    .i64(-1n)
-    .op("i64.add");
-  state64(S.CODE_LAST).op("i64.gt_u");
-  leaveIf(STATUS.lookUp);
-  emitBlock(run, rec, status, handlerType);
-  run.get(status).i32(STATUS.jumped).op("i32.eq").branchIf(next);
-  run.end();
-  run.i32(0).get(rec).memory("i32.store", S.RECORD).get(status);
-  const functions = [module.function(end, [I32], [I32]), module.function(stale, [I32], [I32])];
-  module.function(run, [], [I32], "run");
-  const one = new Code(1),
-    answer = one.local(I32);
-  emitBlock(one, 0, answer, handlerType);
-  one.i32(0).get(0).memory("i32.store", S.RECORD).get(answer);
-  module.function(one, [I32], [I32], "block");
-  module.elements(SLOT.end, functions);
-  return new WebAssembly.Module(module.encode());
-}
-let loopModule: WebAssembly.Module | null = null;
 
 /** Slots of the function table at first, and by how many it grows: every instance holds a copy of it. */
 const TABLE_SLOTS = 1024;
@@ -193,9 +41,9 @@ export class Interpreter implements Executor {
     this.#patience = patience;
     this.#blocks = blocks;
     this.#table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SLOTS });
-    this.#imports = { env: { memory: memory.wasm, table: this.#table, ...this.#calls() } };
-    loopModule ??= emitLoop();
-    const { exports } = new WebAssembly.Instance(loopModule, this.#imports);
+    const env = { memory: memory.wasm, table: this.#table, ...this.#calls() },
+      { exports } = new WebAssembly.Instance(loop(), { env });
+    this.#imports = { env: { ...env, store: exports["store"]!, modify: exports["modify"]! } };
     this.#loop = exports["run"] as () => number;
     this.#block = exports["block"] as (record: number) => number;
     blocks.onDrop = (block) => this.#drop(block);
@@ -261,9 +109,11 @@ export class Interpreter implements Executor {
     const { i32 } = this.#memory,
       block = wholeBlockAt(cpu);
     if (block === null) return i32[S.ATTENTION >> 2] === 0;
-    if (block.secondPage >= 0 || !block.valid || !this.#blocks.holds(block) || !this.#ready(block))
-      runBlock(cpu, block);
-    else {
+    if (!block.valid || !this.#blocks.holds(block) || !this.#ready(block)) runBlock(cpu, block);
+    else if (block.secondPage >= 0) {
+      if (block.record === 0) this.#translate(block);
+      this.#runOne(cpu, block);
+    } else {
       this.#enterTable(block);
       if (cpu.debug.active && cpu.debug.inMarkedPage(cpu)) this.#runOne(cpu, block);
     }

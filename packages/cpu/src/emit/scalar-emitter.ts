@@ -6,7 +6,7 @@
 import { type Exception, VECTORS } from "../core/exceptions.ts";
 import { Exec, type HelperName, type Operand, type Shape, type Size } from "../core/exec.ts";
 import { TLB_ENTRIES, TLB_ENTRY_BYTES } from "../core/physical.ts";
-import { S, SEG, SS, segment } from "../core/state.ts";
+import { S, SEG, SEGMENT_BYTES, SS, segment } from "../core/state.ts";
 import { ENTRY, READ, WRITE } from "../core/tlb.ts";
 import { type Generator, Graph, type Node } from "./graph.ts";
 import { STATUS } from "./records.ts";
@@ -326,6 +326,22 @@ export abstract class ScalarEmitter extends Exec<Node> {
       g.value(v);
       g.code.memory(STORES[8 * bytes]!, at);
     });
+  }
+
+  segmentNumber(operand: Operand): Node {
+    const { base, offset } = this.operandAddress(operand),
+      first = this.const(segment(0) + SEG.selector - offset);
+    return this.divU(this.sub(this.word(base), first), this.const(SEGMENT_BYTES));
+  }
+  loadParagraph(operand: Operand, selector: Node): void {
+    const { base, offset } = this.operandAddress(operand),
+      paragraph = this.shl(selector, this.const(4));
+    for (const [at, value, size] of [
+      [SEG.selector, selector, 32],
+      [SEG.base, paragraph, 64],
+      [SEG.effectiveBase, paragraph, 64],
+    ] as const)
+      this.writeAt({ base, offset: offset + at - SEG.selector }, size, value);
   }
 
   // ---- memory ----

@@ -3,8 +3,9 @@
  * pointers, LDTR, TR, GDTR, IDTR, and the instructions by which programs ask about descriptors.
  */
 import type { Decoded } from "../core/decode.ts";
-import type { Semantics } from "../core/exec.ts";
+import type { Exec, Operand, Semantics } from "../core/exec.ts";
 import { form, type HelperBody, type Instruction, instruction, rare } from "../core/forms.ts";
+import type { Helper } from "../core/helpers.ts";
 import { CODE, dplOf, S_BIT, WRITABLE } from "../core/modes.ts";
 import { CR4_UMIP } from "../core/paging.ts";
 import type { Processor } from "../core/processor.ts";
@@ -12,29 +13,34 @@ import {
   CALL16, CALL32, type Descriptor, findDescriptor, isConforming, isNull, LDT, loadLdt, loadSegment, loadTask, TASK_GATE, TSS16, TSS16_BUSY,
   TSS32, TSS32_BUSY, typeOf,
 } from "../core/segments.ts";
-import { CS, LDTR, RSP, S, SS, TR } from "../core/state.ts";
+import { CS, GS, LDTR, RSP, S, SS, TR } from "../core/state.ts";
 
 const read16 = (cpu: Processor, insn: Decoded, n: number) => Number(cpu.x.read(insn.operands[n]!) & 0xffffn);
-const exists = (cpu: Processor, n: number) => { if (n > 5) cpu.fault("UD"); };
 
 // ---- segment registers ----
 
-const moveFrom: HelperBody = (cpu, insn) => {
-  const n = insn.operands[1]!.reg;
-  exists(cpu, n);
-  cpu.x.write(insn.operands[0]!, BigInt(cpu.selector(n)));
+const moveFrom: Semantics = (x, dst, src) => {
+  x.raiseIf(x.ltU(x.const(GS), x.segmentNumber(src)), "UD");
+  x.write(dst, x.read(src));
 };
-const moveTo: HelperBody = (cpu, insn) => {
-  const n = insn.operands[0]!.reg;
-  exists(cpu, n);
-  if (n === CS) cpu.fault("UD");
-  load(cpu, n, read16(cpu, insn, 1));
+const moveTo: Semantics = (x, dst, src) => {
+  const n = x.segmentNumber(dst);
+  x.raiseIf(x.or(x.ltU(x.const(GS), n), x.eq(n, x.const(CS))), "UD");
+  load(x, dst, x.zext(x.read(src), 16));
 };
-/** A load of SS holds events back for one instruction; not one right after another [SDM 3A 6.8.3]. */
-function load(cpu: Processor, n: number, selector: number): void {
-  loadSegment(cpu, n, selector);
-  if (n === SS && !cpu.inShadow()) cpu.startShadow(2);
+/** In real-address mode a load is nothing: the firmware and loaders do it all the time. */
+function load<V>(x: Exec<V>, dst: Operand, selector: V): void {
+  const plain = x.and(x.bit(x.state(S.MODE, 4), 2), x.ne(x.segmentNumber(dst), x.const(SS)));
+  x.when(plain, () => x.loadParagraph(dst, selector), () => { x.call("segment.load", x.segmentNumber(dst), selector); });
 }
+export const segmentHelpers: Record<string, Helper> = {
+  /** A load of SS holds events back for one instruction; not one right after another [SDM 3A 6.8.3]. */
+  "segment.load": (cpu, [n, selector]) => {
+    loadSegment(cpu, Number(n), Number(selector));
+    if (Number(n) === SS && !cpu.inShadow()) cpu.startShadow(2);
+    return 0n;
+  },
+};
 
 /** With a 32-bit operand only 16 bits are written, as recent processors do [SDM 2B "PUSH"]. */
 const push: Semantics = (x, src) => {
@@ -42,12 +48,11 @@ const push: Semantics = (x, src) => {
   x.store(SS, x.stackOffset(sp), size === 32 ? 16 : size, x.read(src));
   x.setReg(RSP, sp);
 };
-/** The whole operand is read, of which 16 bits count [SDM 2B "POP"]. */
-const pop: HelperBody = (cpu, insn) => {
-  const { x } = cpu, selector = Number(x.top(insn.operandSize) & 0xffffn), n = insn.operands[0]!.reg, after = x.stackPointer(insn.operandSize >> 3);
-  load(cpu, n, selector);
-  // The pointer moves as wide as the stack was before: POP SS may have changed that.
-  cpu.setGpr(RSP, after);
+/** The whole operand is read, of which 16 bits count [SDM 2B "POP"]. The pointer moves as wide as the stack was before POP SS. */
+const pop: Semantics = (x, dst) => {
+  const size = x.shape.operandSize, selector = x.zext(x.top(size), 16), after = x.stackPointer(size >> 3);
+  load(x, dst, selector);
+  x.setReg(RSP, after);
 };
 
 /** LDS and its kin: offset, then selector, from memory. */
@@ -136,12 +141,12 @@ const PUSH = { vectors: {
 const stackForms = (opcodes: Record<string, string>, options: object) => Object.entries(opcodes).map(([opcode, name]) => form(opcode, name, options));
 
 export const segments: Instruction[] = [
-  rare("mov", [form("8C /r", "Mw,Sw"), form("8C /r", "Rv,Sw")], moveFrom),
-  rare("mov", [form("8E /r", "Sw,Ew")], moveTo, shadowed),
+  instruction("mov", [form("8C /r", "Mw,Sw"), form("8C /r", "Rv,Sw")], moveFrom),
+  instruction("mov", [form("8E /r", "Sw,Ew")], moveTo, shadowed),
   instruction("push", [...stackForms({ "06": "ES", "0E": "CS", "16": "SS", "1E": "DS" }, not64), ...stackForms({ "0F A0": "FS", "0F A8": "GS" }, d64)],
     push, PUSH),
-  rare("pop", [...stackForms({ "07": "ES", "1F": "DS" }, not64), ...stackForms({ "0F A1": "FS", "0F A9": "GS" }, d64)], pop, ends),
-  rare("pop", stackForms({ "17": "SS" }, not64), pop, shadowed),
+  instruction("pop", [...stackForms({ "07": "ES", "1F": "DS" }, not64), ...stackForms({ "0F A1": "FS", "0F A9": "GS" }, d64)], pop, ends),
+  instruction("pop", stackForms({ "17": "SS" }, not64), pop, shadowed),
   rare("les", [form("C4 /r", "Gv,Mp", not64)], loadPointer(0), ends),
   rare("lds", [form("C5 /r", "Gv,Mp", not64)], loadPointer(3), ends),
   rare("lss", [form("0F B2 /r", "Gv,Mp")], loadPointer(SS), ends),

@@ -18,16 +18,14 @@ const pop: Semantics = (x, dst) => {
   x.popped(x.shape.operandSize >> 3);
   x.write(dst, value);
 };
-/** The destination's address is computed after RSP moved [SDM 2B "POP"]; RSP moves back if the write faults. */
-const popToMemory: HelperBody = (cpu, insn) => {
-  const { x } = cpu, value = x.top(insn.operandSize), before = cpu.gpr(RSP);
-  x.popped(insn.operandSize >> 3);
-  try {
-    x.write(insn.operands[0]!, value);
-  } catch (fault) {
-    cpu.setGpr(RSP, before);
-    throw fault;
-  }
+/** The destination's address is computed with the new RSP [SDM 2B "POP"], which stays as it was if the write faults. */
+const popToMemory: Semantics = (x, dst) => {
+  const size = x.shape.operandSize, value = x.top(size), before = x.reg(RSP);
+  x.popped(size >> 3);
+  const offset = x.address(dst);
+  x.setReg(RSP, before);
+  x.store("operand", offset, size, value);
+  x.popped(size >> 3);
 };
 
 /** All eight are checked before the first is written; RSP is pushed as it was before. */
@@ -122,7 +120,7 @@ const d64 = { d64: true }, not64 = { not64: true }, PARTIAL = { vectors: { parti
 export const stack: Instruction[] = [
   instruction("push", [form("50+r", "Zv", d64), form("68", "Iz", d64), form("6A", "Ibs", d64), form("FF /6", "Ev", d64)], push),
   instruction("pop", [form("58+r", "Zv", d64), form("8F /0", "Rv", d64)], pop),
-  rare("pop", [form("8F /0", "Mv", d64)], popToMemory),
+  instruction("pop", [form("8F /0", "Mv", d64)], popToMemory),
   instruction("pusha", [form("60", "", not64)], pusha, PARTIAL),
   instruction("popa", [form("61", "", not64)], popa, PARTIAL),
   instruction("pushf", [form("9C", "", d64)], pushf),

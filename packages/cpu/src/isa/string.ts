@@ -51,29 +51,34 @@ const stos: Semantics = (x, dst, accumulator) => {
 /** The permission comes first; INS then makes sure that it can store what it is going to read. */
 const ins: Semantics = (x, dst) => {
   const size = dst.size as Size, port = x.reg(RDX, 16), bytes = x.const(size >> 3);
-  x.call("io.check", port, bytes);
+  checkPorts(x, port, bytes);
   x.probeWrite(ES, pointer(x, RDI), size >> 3);
   x.store(ES, pointer(x, RDI), size, x.call("port.read", port, bytes));
   advance(x, size, RDI);
 };
 const outs: Semantics = (x, _dx, element) => {
   const size = element.size as Size, port = x.reg(RDX, 16), bytes = x.const(size >> 3);
-  x.call("io.check", port, bytes);
+  checkPorts(x, port, bytes);
   x.call("port.write", port, bytes, source(x, size));
   advance(x, size, RSI);
 };
 const input: Semantics = (x, dst, from) => {
   const size = dst.size as Size, port = portNumber(x, from), bytes = x.const(size >> 3);
-  x.call("io.check", port, bytes);
+  checkPorts(x, port, bytes);
   x.setReg(RAX, x.call("port.read", port, bytes), size);
 };
 const output: Semantics = (x, to, src) => {
   const port = portNumber(x, to), bytes = x.const(src.size >> 3);
-  x.call("io.check", port, bytes);
+  checkPorts(x, port, bytes);
   x.call("port.write", port, bytes, x.read(src));
 };
 const portNumber = <V>(x: Exec<V>, operand: Operand): V => x.zext(x.read(operand), 16);
 
+/** Ports are free within IOPL, except in virtual-8086 mode; else the TSS decides. */
+function checkPorts<V>(x: Exec<V>, port: V, bytes: V): void {
+  const flags = x.state(S.FLAGS, 4), iopl = x.and(x.shr(flags, x.const(12)), x.const(3));
+  x.when(x.or(x.ltU(iopl, x.state(S.CPL, 4)), x.bit(flags, 17)), () => { x.call("io.check", port, bytes); });
+}
 /** #GP(0) unless CPL is within IOPL or the TSS's bitmap has a 0 for every port of the access [SDM 1 19.5.2]. */
 function checkPort(cpu: Processor, port: number, bytes: number): void {
   const flags = cpu.u32(S.FLAGS);
