@@ -15,8 +15,9 @@ import { isMainThread, parentPort, Worker, workerData } from "node:worker_thread
 import type { Instruction } from "../packages/cpu/src/core/forms.ts";
 import { allForms, captureMissing, DATA_FOLDER, SEED } from "../test/vectors/collection.ts";
 import type { ExecutorName } from "../test/vectors/emulated.ts";
+import type { VectorForm } from "../test/vectors/forms.ts";
 import { type FormResult, Runner } from "../test/vectors/runner.ts";
-import { Store } from "../test/vectors/store.ts";
+import { Store, type StoredForm } from "../test/vectors/store.ts";
 import { closingLine } from "./counts.ts";
 
 type Options = { only: string; executors: ExecutorName[]; case: number; all: boolean; capture: boolean; again: string };
@@ -25,6 +26,8 @@ type Share = { options: Options; part: number; parts: number };
 type Found = { results: FormResult[]; complaints: string[] };
 
 const SHOWN = 12;
+/** Forms that are prepared together. */
+const AT_ONCE = 32;
 
 function readOptions(args: string[]): Options {
   const options: Options = {
@@ -79,13 +82,19 @@ function runShare({ options, part, parts }: Share): Found {
   const numbers = new Map<Instruction, number>();
   for (const [family, forms] of families) {
     const stored = new Map(store.read(family)?.forms.map((form) => [form.id, form]));
+    const wanted: [VectorForm, StoredForm][] = [];
     for (const form of forms) {
       const number = numbers.get(form.def) ?? numbers.size;
       numbers.set(form.def, number);
       if (number % parts !== part || !matches(form.id)) continue;
       const vectors = stored.get(form.id);
-      if (vectors) found.results.push(...runner.run(form, vectors, options.case));
+      if (vectors) wanted.push([form, vectors]);
       else found.complaints.push(`${form.id}: no vectors; capture them (npm run vectors -- --capture)`);
+    }
+    for (let i = 0; i < wanted.length; i += AT_ONCE) {
+      const some = wanted.slice(i, i + AT_ONCE);
+      runner.prepare(some);
+      for (const [form, vectors] of some) found.results.push(...runner.run(form, vectors, options.case));
     }
   }
   return found;

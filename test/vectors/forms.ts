@@ -6,7 +6,6 @@
  */
 import type { Feature, Form, Instruction } from "../../packages/cpu/src/core/forms.ts";
 import { type Model, modelNamed, withFeatures } from "../../packages/cpu/src/core/model.ts";
-import { modMask } from "../../packages/cpu/src/core/opcodes.ts";
 import { definitions } from "../../packages/cpu/src/isa/index.ts";
 import type { Kind } from "./builder.ts";
 import { type Encoding, kindOf, usualSize } from "./encode.ts";
@@ -150,7 +149,7 @@ function operandSizes(form: Form, mode: Mode): readonly Size[] {
 }
 function rmKinds(form: Form): readonly Encoding["rm"][] {
   if (!form.modrm || form.exact !== null || form.plusI) return ["none"];
-  const mask = modMask(form);
+  const mask = form.mods;
   return [...(mask & 2 ? (["reg"] as const) : []), ...(mask & 1 ? (["mem"] as const) : [])];
 }
 /** Does the address size matter? */

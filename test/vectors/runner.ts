@@ -1,6 +1,7 @@
 /** Runs stored vectors on castaway's executors and says, for a reader, what differs. */
 import { Decoder } from "../../packages/cpu/src/core/decode.ts";
 import { OpcodeMap } from "../../packages/cpu/src/core/opcodes.ts";
+import { handlerStore } from "../../packages/cpu/src/emit/handlers.ts";
 import { definitions } from "../../packages/cpu/src/isa/index.ts";
 import { Reader } from "./codec.ts";
 import { type Difference, differences, text } from "./compare.ts";
@@ -24,15 +25,27 @@ export class Runner {
   readonly #decoder = new Decoder(new OpcodeMap(definitions));
   readonly #executors: readonly { name: ExecutorName; cpu: Emulated }[];
   readonly #seed: number;
+  /** Prepared and not run yet. */
+  readonly #cases = new Map<VectorForm, Case[]>();
 
   constructor(executors: readonly ExecutorName[], seed: number) {
     this.#executors = executors.map((name) => ({ name, cpu: new Emulated(name) }));
     this.#seed = seed;
   }
 
+  /**
+   * Makes the cases of forms that `run` is going to be asked for, and the handlers of all their instructions at once:
+   * one by one that takes longer than running them.
+   */
+  prepare(forms: readonly (readonly [VectorForm, StoredForm])[]): void {
+    for (const [form, stored] of forms) this.#cases.set(form, makeCases(form, this.#seed, stored.cases));
+    const insns = [...this.#cases.values()].flatMap((cases) => cases.map((c) => this.#decode(c)!));
+    if (insns.length > 0) handlerStore.ready(insns, 0);
+  }
   /** All cases of a form; with `only`, that one. */
   run(form: VectorForm, stored: StoredForm, only = -1): FormResult[] {
-    const cases = makeCases(form, this.#seed, stored.cases);
+    const cases = this.#cases.get(form) ?? makeCases(form, this.#seed, stored.cases);
+    this.#cases.delete(form);
     if (checksum(cases) !== stored.inputs) {
       const report = `${form.id}\n  the inputs have changed since these vectors were captured: capture again`;
       return this.#executors.map(({ name }) => ({
