@@ -271,7 +271,11 @@ export class Cpu {
       const retired = this.retired - start;
       if (retired !== done) rounds = 0;
       done = retired;
-      if (!this.processors[this.#turn]?.interrupted && (done >= wanted || this.now >= end)) return stop("limit");
+      if (
+        !this.processors[this.#turn]?.interrupted &&
+        (done >= wanted || (end < Number.POSITIVE_INFINITY && this.now >= end))
+      )
+        return stop("limit");
       this.#round(wanted - done, end);
       if (this.debug.stop !== null) return stop(this.debug.stop.reason);
       const problem = this.processors.find((cpu) => cpu.stopped !== null);
@@ -288,8 +292,9 @@ export class Cpu {
   }
   /** Virtual time that every processor has reached, in nanoseconds. */
   get now(): number {
-    const running = this.processors.filter((cpu) => !this.#halted(cpu)).map((cpu) => this.#timeOf(cpu));
-    return running.length === 0 ? this.clock.now : Math.max(this.clock.now, Math.min(...running));
+    let least = Number.POSITIVE_INFINITY;
+    for (const cpu of this.processors) if (!this.#halted(cpu)) least = Math.min(least, this.#timeOf(cpu));
+    return least === Number.POSITIVE_INFINITY ? this.clock.now : Math.max(this.clock.now, least);
   }
 
   /** When the next timer is due if every processor is halted, Infinity if there is none; null if one runs. */
@@ -379,7 +384,9 @@ export class Cpu {
 
   /** Instructions retired since the machine was built, all processors together. */
   get retired(): number {
-    return this.processors.reduce((sum, cpu) => sum + this.#retiredBy(cpu), 0);
+    let sum = 0;
+    for (const cpu of this.processors) sum += this.#retiredBy(cpu);
+    return sum;
   }
   #retiredBy(cpu: Processor): number {
     if (cpu.id === this.#active) return cpu.retired();
