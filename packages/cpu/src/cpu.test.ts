@@ -95,6 +95,21 @@ test("a run that is cut into pieces ends in the same state", () => {
   assert.is(whole.get("RAX").toNumber(), ((1000 * 1001) / 2) & 0xffff);
 });
 
+test("a repeated instruction that overwrites itself is fetched again, wherever the run is cut", () => {
+  const ends = (["evaluator", "interpreter"] as const).flatMap((executor) =>
+    [1000, 1].map((instructions) => {
+      const cpu = new Cpu({ memory: "64KiB", executor });
+      cpu.enter("protected32", 0x1000);
+      // mov edi, 100c; mov ecx, 8; mov al, 90; rep stosb over itself; hlt
+      cpu.write(0x1000, [0xbf, 0x0c, 0x10, 0, 0, 0xb9, 8, 0, 0, 0, 0xb0, 0x90, 0xf3, 0xaa, 0xf4]);
+      while (cpu.run({ instructions }).reason === "limit");
+      return [cpu.get("RCX").toNumber(), cpu.digest()];
+    }),
+  );
+  assert.is(ends[0]![0], 7);
+  for (const end of ends) assert.equal(end, ends[0]);
+});
+
 test("what is not implemented stops the run with a typed outcome", () => {
   for (const executor of ["evaluator", "interpreter"] as const) {
     const cpu = new Cpu({ memory: "64KiB", executor });

@@ -9,6 +9,7 @@ import { type CodeMode, type Decoded, type Decoder, MAX_LENGTH } from "./decode.
 import { DecodedCache } from "./decoded-cache.ts";
 import { MODE_REAL } from "./modes.ts";
 import { CODE_GRANULE, CODE_MAP_BYTES, CODE_MAPS, LAYOUT, PAGE, type PhysicalMemory } from "./physical.ts";
+import { S } from "./state.ts";
 
 export const MAX_INSTRUCTIONS = 64;
 
@@ -229,6 +230,7 @@ export class BlockCache {
   }
   readonly #drop = (block: Block): void => {
     block.valid = false;
+    this.memory.i32[S.ATTENTION >> 2] = 1; // a repeated instruction that overwrites itself is fetched again, as after an interrupt
     const page = this.#pages.get(pageOf(block.physical));
     if (block.secondPage >= 0) {
       page?.crossing.delete(block);

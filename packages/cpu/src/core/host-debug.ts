@@ -3,9 +3,7 @@
  *
  * Events are taken between blocks only, and where blocks end follows from the guest's bytes. So when execution stops
  * within a block, the processor keeps what is left of it (`cpu.begun`) and runs that first when it goes on: it comes to
- * every block boundary at the count at which it would have come without a debugger. Nothing here is architectural. The one
- * exception is a repeated instruction that overwrites itself: stopped between two iterations it is fetched again, as it is
- * after an interrupt; undisturbed it goes on as it was fetched.
+ * every block boundary at the count at which it would have come without a debugger. Nothing here is architectural.
  *
  * Emitted code knows nothing of all this. TLB entries of pages that hold a breakpoint or watched bytes are marked slow:
  * their accesses come to TypeScript, all others stay fast.
