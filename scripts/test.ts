@@ -21,6 +21,7 @@ const suites: Suite[] = [
   { name: "determinism", command: "npm run --silent system -- determinism", minutes: 4 },
   { name: "browser", command: "npm run --silent system -- browser", minutes: 3 },
   { name: "gdb", command: "npm run --silent system -- gdb", minutes: 2 },
+  { name: "lockstep", command: "npm run --silent system -- lockstep", minutes: 2 },
   { name: "decoder", command: "npm run --silent decoder", minutes: 2 },
   { name: "vectors", command: "npm run --silent vectors", minutes: 2 },
 ];

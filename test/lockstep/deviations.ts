@@ -35,7 +35,7 @@ export const EXCHANGES: readonly Exchange[] = [
     applies: (_, ours) => !COMPARED_MSRS.has(ours.processor.gpr32(ECX)) },
   { name: "cr8", why: "the local APIC's task priority [SDM 3A 11.8.6]", instructions: words("mov"), applies: isControl8 },
   { name: "approximation", why: "the manual bounds the error only [SDM 2B RCPPS, RSQRTPS]", instructions: words("rcpps rcpss rsqrtps rsqrtss") },
-  { name: "transcendental", why: "to within one unit in the last place [SDM 1 8.3.10]; QEMU computes with doubles [QEMU fpu_helper.c]",
+  { name: "transcendental", why: "to within one unit in the last place [SDM 1 8.3.10]; QEMU takes sines and tangents of doubles [QEMU fpu_helper.c]",
     instructions: words("f2xm1 fyl2x fyl2xp1 fptan fpatan fsin fcos fsincos") },
   { name: "x87 environment", why: "QEMU keeps no opcode and no pointers [QEMU fpu_helper.c, do_fstenv]", instructions: words("fnstenv fnsave fxsave") },
 ];
