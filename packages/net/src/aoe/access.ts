@@ -1,0 +1,88 @@
+/**
+ * Who may use a target: Mac Mask List [AoEr11 3.3] and Reserve/Release [AoEr11 3.4]. Both are lists of clients; an empty
+ * one restricts nobody. Who is not in the mask list gets no answer at all; who is not in the reserve list gets error 6 to
+ * what uses or changes the target.
+ */
+import { readMac, writeMac } from "../ip/address.ts";
+import { type AoeError, aoeError, headerSize } from "./protocol.ts";
+
+/** Addresses in a list, at most: counts are bytes. */
+export const mostAddresses = 255;
+
+/** Bytes of the arguments before the directives. */
+const masksHeader = headerSize + 4;
+const directiveSize = 8;
+/** Bytes of the arguments before the addresses. */
+const reserveHeader = headerSize + 2;
+const addressSize = 6;
+
+const maskCommand = { read: 0, edit: 1 } as const;
+const directive = { none: 0, add: 1, remove: 2 } as const;
+/** What byte MError says. */
+export const maskError = { none: 0, unspecified: 1, directive: 2, full: 3 } as const;
+const reserveCommand = { read: 0, set: 1, forceSet: 2 } as const;
+
+/** A response's arguments, from byte 24 on, or what is wrong. */
+type Answer = Uint8Array | AoeError;
+
+/**
+ * Reads or edits the mask list. Either all directives are obeyed or none.
+ * @param most addresses that a response can hold
+ */
+export function editMasks(frame: Uint8Array, list: number[], most: number): { answer: Answer; list: number[] } {
+  if (frame.length < masksHeader) return { answer: aoeError.argument, list };
+  const [what, count] = [frame[25], frame[27]];
+  if (what === maskCommand.read) return { answer: masksAnswer(what, maskError.none, list), list };
+  if (what !== maskCommand.edit) return { answer: aoeError.argument, list };
+  if (frame.length < masksHeader + count * directiveSize) return { answer: aoeError.argument, list };
+  const edited = new Set(list);
+  for (let i = 0; i < count; i++) {
+    const at = masksHeader + i * directiveSize;
+    const mac = readMac(frame, at + 2);
+    if (frame[at + 1] === directive.add) edited.add(mac);
+    else if (frame[at + 1] === directive.remove) edited.delete(mac);
+    else if (frame[at + 1] !== directive.none) return { answer: masksAnswer(what, maskError.directive, list), list };
+  }
+  if (edited.size > Math.min(most, mostAddresses)) return { answer: masksAnswer(what, maskError.full, list), list };
+  const now = [...edited];
+  return { answer: masksAnswer(what, maskError.none, now), list: now };
+}
+
+/** Addresses of a mask list that fit a frame of `longest` bytes. */
+export const masksThatFit = (longest: number): number => Math.floor((longest - masksHeader) / directiveSize);
+
+function masksAnswer(what: number, error: number, list: readonly number[]): Uint8Array {
+  const args = new Uint8Array(masksHeader - headerSize + list.length * directiveSize);
+  args[1] = what;
+  args[2] = error;
+  args[3] = list.length;
+  for (const [i, mac] of list.entries()) writeMac(args, masksHeader - headerSize + i * directiveSize + 2, mac);
+  return args;
+}
+
+/**
+ * Reads or sets the reserve list. Setting it is for those in it, or anybody while it is empty; forcing it, for anybody.
+ * Setting an empty list releases the target.
+ */
+export function reserve(frame: Uint8Array, list: number[], client: number): { answer: Answer; list: number[] } {
+  if (frame.length < reserveHeader) return { answer: aoeError.argument, list };
+  const [what, count] = [frame[24], frame[25]];
+  if (what === reserveCommand.read) return { answer: reserveAnswer(what, list), list };
+  if (what !== reserveCommand.set && what !== reserveCommand.forceSet) return { answer: aoeError.argument, list };
+  if (frame.length < reserveHeader + count * addressSize) return { answer: aoeError.argument, list };
+  if (what === reserveCommand.set && !admits(list, client)) return { answer: aoeError.reserved, list };
+  const now = new Set<number>();
+  for (let i = 0; i < count; i++) now.add(readMac(frame, reserveHeader + i * addressSize));
+  return { answer: reserveAnswer(what, [...now]), list: [...now] };
+}
+
+function reserveAnswer(what: number, list: readonly number[]): Uint8Array {
+  const args = new Uint8Array(reserveHeader - headerSize + list.length * addressSize);
+  args[0] = what;
+  args[1] = list.length;
+  for (const [i, mac] of list.entries()) writeMac(args, reserveHeader - headerSize + i * addressSize, mac);
+  return args;
+}
+
+/** Whether `list` lets `client` in. */
+export const admits = (list: readonly number[], client: number): boolean => list.length === 0 || list.includes(client);
