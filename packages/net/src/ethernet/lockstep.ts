@@ -1,0 +1,141 @@
+/**
+ * Lockstep: machines and the network, each on a clock of its own, advance together in windows.
+ *
+ * A window is no longer than the smallest latency between a machine and the network. First every machine runs to the
+ * window's end; what it sends on the way are messages with their times. Then the network runs to the same end and takes
+ * each message at its time. What it sends to a machine within the window arrives at least a latency later, so after the
+ * window's end: it is handed over in time, and a timer on the machine's clock delivers it at its exact time. So nothing
+ * depends on the order in which the machines run, nor on whether they run at once.
+ *
+ * Windows end at multiples of their length, wherever a run is cut: cutting it changes nothing.
+ */
+import type { Clock, Nanoseconds, Timer } from "@castaway/kit";
+import type { Link } from "./link.ts";
+import type { Message, Socket } from "./socket.ts";
+import { TimedQueue } from "./timed-queue.ts";
+
+/** A machine, as the network sees it. */
+export interface Party {
+  /** The clock that its cards live on. */
+  readonly clock: Clock;
+  /** Virtual time that it has reached. Starts where the network's does when it joins, or before. */
+  readonly now: Nanoseconds;
+  /** When the next thing happens if it waits, Infinity if nothing will; null while it runs. Without it: it always runs. */
+  readonly waitsUntil?: Nanoseconds | null;
+  /** Powered off for good: it needs no time, and frames to it are lost. */
+  readonly poweredOff?: boolean;
+  /** Runs up to `time`, a few ns more, or less if something stops it: the network's run then ends as well. */
+  run(time: Nanoseconds): void;
+}
+
+/** A machine's socket and the cable behind it: the machine is at end `b`. */
+export type Outlet = { readonly socket: Socket; readonly link: Link; readonly coming: Message[] };
+type Member = { readonly party: Party; readonly outlets: readonly Outlet[]; readonly window: Timer };
+export type Sent = { readonly outlet: number; readonly frame: Uint8Array };
+
+/** The longest window, though all latencies be longer. */
+export const longestWindow: Nanoseconds = 1_000_000;
+
+export class Lockstep {
+  readonly #clock: Clock;
+  readonly #outlets: Outlet[] = [];
+  readonly #members: Member[] = [];
+  /** What machines have sent, for the network to take at its time. */
+  readonly sent: TimedQueue<Sent>;
+  /** Where the window ends that a machine has stopped in; otherwise the network's now. */
+  end: Nanoseconds = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.sent = new TimedQueue(clock, "network.sent", ({ outlet, frame }) => this.#outlets[outlet].link.b.send(frame));
+  }
+
+  /** A machine's socket at the end of `link`. */
+  add(socket: Socket, link: Link): void {
+    const outlet: Outlet = { socket, link, coming: [] };
+    this.#outlets.push(outlet);
+    link.b.connectFar({
+      arrives: (frame, at) => void outlet.coming.push({ at: Math.max(at, this.end), frame, up: true }),
+      link: (up, at) => void outlet.coming.push({ at: Math.max(at, this.end), frame: null, up }),
+    });
+  }
+
+  join(party: Party, sockets: readonly Socket[]): void {
+    for (const socket of sockets) socket.bind(party.clock);
+    const outlets = this.#outlets.filter(({ socket }) => sockets.includes(socket));
+    this.#members.push({ party, outlets, window: party.clock.timer("network.window", () => {}) });
+  }
+
+  /** How long windows are now; Infinity without machines. */
+  get window(): Nanoseconds {
+    if (this.#members.length === 0) return Number.POSITIVE_INFINITY;
+    let least = longestWindow;
+    for (const { outlets } of this.#members)
+      for (const { link } of outlets) least = Math.min(least, link.toA.settings.latency, link.toB.settings.latency);
+    return Math.max(1, least);
+  }
+
+  /** Runs up to `time` or the first end of a window after it. @returns the machine that stopped before, if one did */
+  run(time: Nanoseconds): Party | null {
+    while (this.#clock.now < time) {
+      if (this.end <= this.#clock.now) this.#beginWindow(time);
+      for (const member of this.#members) this.#runMember(member);
+      const stopped = this.#members.find((member) => this.#lags(member));
+      if (stopped !== undefined) return stopped.party;
+      this.#collect();
+      this.#clock.advanceTo(this.end);
+      this.#deliver();
+    }
+    for (const { party } of this.#members) if (!party.poweredOff && party.now < this.end) party.run(this.end);
+    return null;
+  }
+
+  /** What was sent between two runs, by machines or by servers, counts for where the window ends. */
+  #beginWindow(time: Nanoseconds): void {
+    this.#collect();
+    this.#deliver();
+    this.end = this.#nextEnd(time);
+  }
+
+  /** The end of the next window; windows in which nobody does anything are passed over. */
+  #nextEnd(time: Nanoseconds): Nanoseconds {
+    const { window } = this;
+    if (window === Number.POSITIVE_INFINITY) return time;
+    const busyAt = this.#members.map(({ party }) =>
+      party.poweredOff ? Number.POSITIVE_INFINITY : (party.waitsUntil ?? 0),
+    );
+    const next = Math.max(this.#clock.now, Math.min(time - 1, this.#clock.nextDue, ...busyAt));
+    return (Math.floor(next / window) + 1) * window;
+  }
+
+  #runMember({ party, window }: Member): void {
+    if (party.poweredOff || party.now >= this.end || (party.waitsUntil ?? 0) >= this.end) return;
+    window.armAt(this.end); // a machine's round of processors ends with the window, so that a new timer counts at once
+    party.run(this.end);
+    window.disarm();
+  }
+
+  #lags({ party }: Member): boolean {
+    return !party.poweredOff && party.now < this.end && (party.waitsUntil ?? 0) < this.end;
+  }
+
+  /** What the network has sent to machines and has not handed over yet, socket by socket. */
+  saveComing(): Message[][] {
+    return this.#outlets.map(({ coming }) => [...coming]);
+  }
+  restoreComing(state: readonly Message[][]): void {
+    for (const [n, { coming }] of this.#outlets.entries()) coming.splice(0, coming.length, ...(state[n] ?? []));
+  }
+
+  /** Takes what machines sent, in the order of time, then of sockets. */
+  #collect(): void {
+    for (const [outlet, { socket }] of this.#outlets.entries())
+      for (const { at, frame } of socket.collect()) if (frame !== null) this.sent.add(at, { outlet, frame });
+  }
+
+  #deliver(): void {
+    for (const { party, outlets } of this.#members)
+      for (const outlet of outlets) outlet.socket.deliver(outlet.coming.splice(0), !party.poweredOff);
+    for (const outlet of this.#outlets) if (!outlet.socket.bound) outlet.socket.deliver(outlet.coming.splice(0), false);
+  }
+}
