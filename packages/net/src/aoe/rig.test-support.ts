@@ -54,12 +54,15 @@ export class RamDisk implements BlockDevice {
 
 /** Bytes of numbers: `[value, size]`, big-endian, or bytes as they are. */
 export function pack(...parts: ([number, number] | Uint8Array)[]): Uint8Array {
-  const all: number[] = [];
+  const size = (part: [number, number] | Uint8Array) => (part instanceof Uint8Array ? part.length : part[1]);
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + size(part), 0));
+  let at = 0;
   for (const part of parts) {
-    if (part instanceof Uint8Array) all.push(...part);
-    else for (let i = part[1] - 1; i >= 0; i--) all.push(Math.floor(part[0] / 2 ** (8 * i)) % 256);
+    if (part instanceof Uint8Array) all.set(part, at);
+    else for (let i = 0; i < part[1]; i++) all[at + i] = Math.floor(part[0] / 2 ** (8 * (part[1] - 1 - i))) % 256;
+    at += size(part);
   }
-  return Uint8Array.from(all);
+  return all;
 }
 
 export type Asked = { to?: number; from?: number; first?: number; major?: number; minor?: number; tag?: number };
@@ -91,8 +94,13 @@ export function config(ccmd: number, text = "", asked: Asked = {}): Uint8Array {
 }
 
 /** A frame of an extended read. */
-export function extended(lba: number, sectors: number, { flags = 1, most = 0, version = 1, id = 0x77, ...asked } = {}) {
-  const args = pack([version, 1], [flags, 1], [id, 2], [lba, 6], [sectors, 4], [most, 2], [0, 2]);
+export function extended(
+  lba: number,
+  sectors: number,
+  asked: Asked & { flags?: number; most?: number; version?: number } = {},
+): Uint8Array {
+  const { flags = 1, most = 0, version = 1 } = asked;
+  const args = pack([version, 1], [flags, 1], [0x77, 2], [lba, 6], [sectors, 4], [most, 2], [0, 2]);
   return request(0xf0, args, asked);
 }
 
