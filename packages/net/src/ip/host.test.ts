@@ -42,7 +42,8 @@ function rig(gateway?: string) {
     wire.run(ms(1));
     return received.splice(0).map((frame) => {
       const parsed = parseEthernet(frame);
-      return typeof parsed === "string" ? assert.unreachable(parsed) : parsed;
+      if (typeof parsed === "string") throw new Error(parsed);
+      return parsed;
     });
   };
   return { wire, port, options, host, send, ip, udp, arp, got };
