@@ -29,4 +29,5 @@ export {
   switchState,
 } from "./ethernet/switch.ts";
 export type { WireDrop, WireStatistics } from "./ethernet/wire.ts";
+export * from "./ip/index.ts";
 export { noCost, type ServiceCost } from "./service/service.ts";
