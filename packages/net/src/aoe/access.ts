@@ -19,42 +19,51 @@ const addressSize = 6;
 const maskCommand = { read: 0, edit: 1 } as const;
 const directive = { none: 0, add: 1, remove: 2 } as const;
 /** What byte MError says. */
-export const maskError = { none: 0, unspecified: 1, directive: 2, full: 3 } as const;
+const maskError = { directive: 2, full: 3 } as const;
 const reserveCommand = { read: 0, set: 1, forceSet: 2 } as const;
 
 /** A response's arguments, from byte 24 on, or what is wrong. */
 type Answer = Uint8Array | AoeError;
 
 /**
- * Reads or edits the mask list. Either all directives are obeyed or none.
+ * Reads or edits the mask list. Directives are obeyed in order up to the first one that cannot be: the answer to that
+ * tells how many were, without the list.
  * @param most addresses that a response can hold
  */
 export function editMasks(frame: Uint8Array, list: number[], most: number): { answer: Answer; list: number[] } {
   if (frame.length < masksHeader) return { answer: aoeError.argument, list };
   const [what, count] = [frame[25], frame[27]];
-  if (what === maskCommand.read) return { answer: masksAnswer(what, maskError.none, list), list };
+  if (what === maskCommand.read) return { answer: masksAnswer(what, list), list };
   if (what !== maskCommand.edit) return { answer: aoeError.argument, list };
   if (frame.length < masksHeader + count * directiveSize) return { answer: aoeError.argument, list };
   const edited = new Set(list);
-  for (let i = 0; i < count; i++) {
-    const at = masksHeader + i * directiveSize;
-    const mac = readMac(frame, at + 2);
-    if (frame[at + 1] === directive.add) edited.add(mac);
-    else if (frame[at + 1] === directive.remove) edited.delete(mac);
-    else if (frame[at + 1] !== directive.none) return { answer: masksAnswer(what, maskError.directive, list), list };
+  let error = 0;
+  let done = 0;
+  for (; done < count; done++) {
+    const at = masksHeader + done * directiveSize;
+    error = obey(frame[at + 1], readMac(frame, at + 2), edited, Math.min(most, mostAddresses));
+    if (error !== 0) break;
   }
-  if (edited.size > Math.min(most, mostAddresses)) return { answer: masksAnswer(what, maskError.full, list), list };
   const now = [...edited];
-  return { answer: masksAnswer(what, maskError.none, now), list: now };
+  return { answer: error === 0 ? masksAnswer(what, now) : Uint8Array.of(0, what, error, done), list: now };
+}
+
+/** One directive. @returns what MError says of it; 0: done */
+function obey(what: number, mac: number, list: Set<number>, most: number): number {
+  if (what === directive.none) return 0;
+  if (what === directive.remove) list.delete(mac);
+  else if (what !== directive.add) return maskError.directive;
+  else if (list.size >= most && !list.has(mac)) return maskError.full;
+  else list.add(mac);
+  return 0;
 }
 
 /** Addresses of a mask list that fit a frame of `longest` bytes. */
 export const masksThatFit = (longest: number): number => Math.floor((longest - masksHeader) / directiveSize);
 
-function masksAnswer(what: number, error: number, list: readonly number[]): Uint8Array {
+function masksAnswer(what: number, list: readonly number[]): Uint8Array {
   const args = new Uint8Array(masksHeader - headerSize + list.length * directiveSize);
   args[1] = what;
-  args[2] = error;
   args[3] = list.length;
   for (const [i, mac] of list.entries()) writeMac(args, masksHeader - headerSize + i * directiveSize + 2, mac);
   return args;

@@ -33,14 +33,17 @@ export function queryConfig(
   if (length > longestConfig || frame.length < configHeaderSize + length) return { answer: aoeError.argument, text };
   const given = frame.slice(configHeaderSize, configHeaderSize + length);
   if (ccmd === configCommand.test || ccmd === configCommand.testPrefix) {
-    const fits = ccmd === configCommand.test ? length === text.length : length <= text.length;
-    const equal = fits && given.every((byte, i) => byte === text[i]);
+    const equal = ccmd === configCommand.test ? same(given, text) : same(given, text.subarray(0, length));
     return { answer: equal ? configAnswer(ccmd, text, offer) : null, text };
   }
   if (!mayChange) return { answer: aoeError.reserved, text };
-  if (ccmd === configCommand.set && text.length > 0) return { answer: aoeError.configPresent, text };
+  // Setting what is set already is a retransmission: the answer to the first request was lost.
+  if (ccmd === configCommand.set && text.length > 0 && !same(given, text))
+    return { answer: aoeError.configPresent, text };
   return { answer: configAnswer(ccmd, given, offer), text: given };
 }
+
+const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 /** The arguments of a response to a query, from byte 24 on. */
 export function configAnswer(ccmd: number, text: Uint8Array, offer: Offer): Uint8Array {

@@ -2,7 +2,7 @@
 import { Random } from "@castaway/kit";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ata, big, extended, RamDisk, Rig } from "./rig.test-support.ts";
+import { ata, big, extended, pack, RamDisk, Rig, request } from "./rig.test-support.ts";
 
 type Part = { flags: number; lba: number; sectors: number; index: number; total: number; data: Uint8Array };
 const part = (frame: Uint8Array): Part => ({
@@ -62,6 +62,17 @@ for (const hops of [false, true]) {
   test("a server without it says unknown command, as any other server does", () => {
     const [answer] = rig({ extended: 0 }).ask(extended(0, 1));
     assert.equal([answer[14], answer[15]], [0x1c, 1]);
+  });
+
+  test("reserve lists and overlays hold as for plain reads", () => {
+    const own = new RamDisk(100);
+    const r = new Rig({ targets: [{ shelf: 1, slot: 2, disk, overlay: () => own }] }, hops);
+    assert.is(shape(r.ask(extended(0, 2))), "d0+2");
+    r.ask(ata(0x34, 50, 1, { data: new Uint8Array(512).fill(9) }));
+    assert.is(shape(r.ask(extended(0, 2))), "h0+2");
+    r.ask(request(3, pack([1, 1], [1, 1], [0xc9, 6])));
+    const [answer] = r.ask(extended(0, 2));
+    assert.equal([answer[14], answer[15]], [0x1c, 6]);
   });
 
   test("a medium that fails: device unavailable", () => {

@@ -68,6 +68,7 @@ for (const hops of [false, true]) {
     const string = (frames: Uint8Array[]) => frames.map((frame) => text(frame, 32, big(frame, 30, 2)));
     assert.equal(string(r.ask(config(3, "one two"))), ["one two"]);
     assert.is(error(r.ask(config(3, "other"))), 4);
+    assert.equal(string(r.ask(config(3, "one two"))), ["one two"]); // sent again, as its answer may have been lost
     assert.equal(string(r.ask(config(0))), ["one two"]);
     assert.equal(string(r.ask(config(1, "one two"))), ["one two"]);
     assert.equal(r.ask(config(1, "one")), []);
@@ -217,13 +218,15 @@ for (const hops of [false, true]) {
     assert.equal(r.ask(config(0, "", { from: others[1] })), []);
     assert.is(r.server.statistics.drops.masked, 2);
     assert.is(r.ask(ata(0xec, 0, 1, { from: others[0] })).length, 1);
-    assert.equal(listed(r.ask(edit(1, [2, others[0]], [3, 0]))), [2, clientMac, others[0]]); // all or nothing
+    assert.equal(r.ask(edit(1, [1, others[1]], [3, 0]))[0].slice(24, 28), Uint8Array.of(0, 1, 2, 1)); // one was obeyed
+    assert.equal(listed(r.ask(edit(0))), [0, clientMac, ...others]);
+    assert.equal(listed(r.ask(edit(1, [2, others[1]]))), [0, clientMac, others[0]]);
     assert.equal(listed(r.ask(edit(1, [2, others[0]], [0, 0]))), [0, clientMac]);
     assert.equal(listed(r.ask(edit(0))), [0, clientMac]);
     for (let i = 0; i < 184; i += 92) {
       r.ask(edit(1, ...Array.from({ length: 92 }, (_, j): [number, number] => [1, 0x100 + i + j])));
     }
-    assert.is(listed(r.ask(edit(1, [1, 7])))[0], 3);
+    assert.equal(r.ask(edit(1, [1, clientMac], [1, 7]))[0].slice(24, 28), Uint8Array.of(0, 1, 3, 1));
     assert.is(r.ask(edit(0))[0].length, 28 + 185 * 8);
     assert.is(error(r.ask(edit(2))), 2);
     assert.is(error(r.ask(request(2, pack([0, 1], [1, 1], [0, 1], [9, 1])))), 2);
@@ -239,6 +242,7 @@ for (const hops of [false, true]) {
     assert.is(error(ask(1, others[0], others[0])), 6);
     assert.is(error(r.ask(ata(0x24, 0, 1, { from: others[0] }))), 6);
     assert.is(error(r.ask(config(4, "mine", { from: others[0] }))), 6);
+    assert.equal(registers(r.ask(ata(0xec, 0, 1, { from: others[0] }))), [0x40, 0, 0]);
     assert.is(r.ask(config(0, "", { from: others[0] }))[0][14], 0x18);
     assert.equal(registers(r.ask(ata(0x24))), [0x40, 0, 0]);
     assert.equal(listed(ask(2, others[0], others[0])), [others[0]]);

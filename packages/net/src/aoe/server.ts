@@ -261,9 +261,11 @@ export class AoeServer implements EthernetCard {
   #ata(header: Header, frame: Uint8Array, target: AoeTarget): [RequestKind, lba: number, sectors: number] {
     const request = readAta(frame);
     const told: [RequestKind, number, number] = [request.kind, request.lba, request.sectors];
-    const answer = target.admits(header.from)
-      ? runAta(request, frame, target.diskFor(header.from), this.#sectorCount)
-      : aoeError.reserved;
+    // What a reserved target is may be asked by all, or nobody could find it.
+    const answer =
+      request.kind === "identify" || target.admits(header.from)
+        ? runAta(request, frame, target.diskFor(header.from), this.#sectorCount)
+        : aoeError.reserved;
     if (typeof answer === "number") {
       this.#refuse(header, target, answer);
       return told;
