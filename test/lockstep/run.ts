@@ -49,12 +49,13 @@ const MEMORY_EVERY = 1_000_000;
 
 class Run {
   readonly #options: RunOptions;
-  readonly #begun = performance.now();
+  #begun = 0;
   #session: Session;
   #compared = 0;
   readonly #exchanged = new Map<string, number>();
   readonly begin: number;
   #memoryAt: number;
+  readonly #beginning: Uint8Array;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -64,12 +65,21 @@ class Run {
     else ours.runTo(from.retired);
     this.begin = ours.retired;
     this.#memoryAt = this.begin;
+    this.#beginning = ours.machine.saveState();
     this.#session = this.#sessionOf(ours);
   }
   #ours = () => new Ours(this.#options.machine(), this.#options.sabotage ?? null);
+  /** Our side as it was at an instruction of this run, from the state in which the run began. */
+  #oursAt(retired: number): Ours {
+    const ours = this.#ours();
+    ours.machine.restoreState(this.#beginning);
+    ours.runTo(retired);
+    return ours;
+  }
   #sessionOf = (ours: Ours) => new Session(ours, { given: this.#options.given });
 
   run(): Outcome {
+    this.#begun = performance.now();
     let wrong = this.#session.check();
     const { count, onProgress } = this.#options;
     let told = performance.now();
@@ -102,8 +112,7 @@ class Run {
   }
   #again(first: number, end: number): Divergence | null {
     this.#endSession();
-    const ours = this.#ours();
-    ours.runTo(first);
+    const ours = this.#oursAt(first);
     this.#session = this.#sessionOf(ours);
     let wrong = this.#session.check();
     while (wrong === null && ours.retired <= end && this.#session.stopped === "") wrong = this.#session.step();
