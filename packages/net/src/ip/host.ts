@@ -203,7 +203,12 @@ export class Host implements EthernetCard {
    * @param size bytes of data, at most the MTU less 28
    * @param done called in virtual time when the reply is there, or after `timeout`
    */
-  ping(address: string | number, done: (result: PingResult) => void, size = 56, timeout: Nanoseconds = seconds(1)) {
+  ping(
+    address: string | number,
+    done: (result: PingResult) => void,
+    size = 56,
+    timeout: Nanoseconds = seconds(1),
+  ): void {
     const to = typeof address === "number" ? address : parseIp(address);
     const sequence = this.#pings.start(to, timeout, done);
     const data = Uint8Array.from({ length: Math.min(size, this.largestDatagram) }, (_, at) => at);
