@@ -1,4 +1,4 @@
-import { ConfigError, decodeState, encodeState, ms, type Plain, seconds, us } from "@castaway/kit";
+import { ConfigError, decodeState, encodeState, ms, type Plain, StateError, seconds, us } from "@castaway/kit";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { LinkOptions } from "./link-options.ts";
@@ -158,6 +158,13 @@ test("saved with frames between machines and network, it goes on the same", () =
   const rest = first.machines[1].card.got.slice(before);
   assert.ok(before > 0 && second.machines[1].card.got.length > 0);
   assert.equal(second.machines[1].card.got, rest.slice(0, second.machines[1].card.got.length));
+});
+
+test("a state of a network that was built otherwise is refused", () => {
+  assert.throws(
+    () => rig(2).net.restore(rig(3).net.save()),
+    (error: Error) => error instanceof StateError,
+  );
 });
 
 test("links to machines without latency are refused, and so are sockets of others or taken ones", () => {

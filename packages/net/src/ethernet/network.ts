@@ -19,6 +19,7 @@ import {
   type Nanoseconds,
   natural,
   record,
+  StateError,
   type StateOf,
 } from "@castaway/kit";
 import { Link, type LinkEnd, linkState } from "./link.ts";
@@ -191,11 +192,11 @@ export class Network {
     };
   }
 
-  /** Into a network that was built alike; machines are restored before. @throws ConfigError if it was built otherwise */
+  /** Into a network that was built alike; machines are restored before. @throws StateError if it was built otherwise */
   restore(state: NetworkState): void {
     for (const name of ["links", "switches", "sockets"] as const)
       if (state[name].length !== this[name].length)
-        throw new ConfigError(name, this[name].length, `${state[name].length}`);
+        throw new StateError(name, `${state[name].length} where this network has ${this[name].length}`);
     this.clock.restore(state.clock);
     this.#lockstep.end = state.end;
     this.#lockstep.sent.restore(state.sent);
