@@ -8,6 +8,7 @@
  *     npm run system -- determinism            one boot has one digest, however it is run
  *     npm run system -- gdb                    the real gdb debugs the machine, see docs/debugging.md
  *     npm run system -- lockstep               a boot beside QEMU, instruction by instruction, see docs/lockstep.md
+ *     npm run system -- net                    machines on a simulated network
  *     npm run system -- cpu paging             the programs whose name contains "paging"; also: --only paging
  *     npm run system -- cpu --oracles          asks QEMU and Bochs too, and installs them if need be
  *     npm run system -- cpu --raw              what each of them prints; --verbose: each outcome that is summed up too
@@ -17,6 +18,7 @@ import { type SystemOptions, systemCpu } from "../test/system/cpu.ts";
 import { systemDeterminism } from "../test/system/determinism.ts";
 import { systemGdb } from "../test/system/gdb.ts";
 import { systemLockstep } from "../test/system/lockstep.ts";
+import { systemNet } from "../test/system/net.ts";
 import { systemPc } from "../test/system/pc.ts";
 import { type Counts, finish } from "./counts.ts";
 
@@ -28,6 +30,7 @@ const groups: Record<string, (options: SystemOptions) => Promise<Counts>> = {
   gdb: systemGdb,
   lockstep: systemLockstep,
   determinism: systemDeterminism,
+  net: systemNet,
 };
 
 const args = process.argv.slice(2);
