@@ -89,22 +89,20 @@ export class Qemu {
     this.#ram = openSync(path("ram"), "r+");
     if (ram !== null) writeSync(this.#ram, ram, 0, ram.length, 0);
     if (incoming !== null) writeFileSync(path("state"), incoming);
-    const args = [
-      ..."-S -nodefaults -no-user-config -display none -accel tcg".split(" "),
-      ...["-chardev", `pipe,id=gdb,path=${path("gdb")}`, "-gdb", "chardev:gdb"],
-      ...["-machine", "pc,smm=off,hpet=off,vmport=off,memory-backend=ram", "-m", `${options.memoryBytes / 2 ** 20}M`],
-      ...["-object", `memory-backend-file,id=ram,size=${options.memoryBytes},mem-path=${path("ram")},share=on`],
-      ...["-cpu", processorArgument(options.model), "-bios", join(root, "firmware-blobs/seabios/bios.bin")],
-      ...(incoming === null ? [] : ["-incoming", "defer"]),
-    ];
     const errors = openSync(path("errors"), "w+");
-    this.#child = spawn(COMMAND, args, { stdio: ["ignore", errors, errors] });
+    const args = argumentsOf(options, path, incoming !== null);
+    this.#child = spawn("setpriv", ["--pdeathsig", "KILL", COMMAND, ...args], { stdio: ["ignore", errors, errors] });
     if (this.#child.pid === undefined) throw new Error(`${COMMAND} does not start`);
-    this.#watch = watchOver(this.#child.pid, path("gdb.in"), this.#busySince);
+    this.#watch = watchOver(this.#child.pid, this.#folder, this.#busySince);
     const [output, input] = [openSync(path("gdb.in"), "w"), openSync(path("gdb.out"), "r")];
     this.#files = [output, input, errors, this.#ram];
     this.remote = new Remote(input, output);
-    this.remote.ask("qSupported:xmlRegisters=i386");
+    try {
+      this.remote.ask("qSupported:xmlRegisters=i386");
+    } catch (e) {
+      throw new Error(`${e instanceof Error ? e.message : e}: ${this.messages()}`);
+    }
+    rmSync(path("ram")); // whoever has it open goes on with it, and nothing is left behind
     this.remote.monitor("migrate_set_capability x-ignore-shared on");
     if (incoming !== null) this.remote.monitor(`migrate_incoming "exec:cat ${path("state")}"`);
     this.layout = readLayout(this.remote);
@@ -233,21 +231,38 @@ function template(options: QemuOptions): Buffer {
   return found;
 }
 
+function argumentsOf(options: QemuOptions, path: (name: string) => string, waits: boolean): string[] {
+  const { memoryBytes, model } = options;
+  return [
+    ..."-S -nodefaults -no-user-config -display none -accel tcg".split(" "),
+    ...["-chardev", `pipe,id=gdb,path=${path("gdb")}`, "-gdb", "chardev:gdb"],
+    ...["-machine", "pc,smm=off,hpet=off,vmport=off,memory-backend=ram", "-m", `${memoryBytes / 2 ** 20}M`],
+    ...["-object", `memory-backend-file,id=ram,size=${memoryBytes},mem-path=${path("ram")},share=on`],
+    ...["-cpu", processorArgument(model), "-bios", join(root, "firmware-blobs/seabios/bios.bin")],
+    ...(waits ? ["-incoming", "defer"] : []),
+  ];
+}
+
 /**
- * Our questions block; so another thread interrupts a QEMU that runs and runs, as Ctrl-C does, and ends it if that does
- * not help either.
+ * Our questions block. So another thread interrupts a QEMU that runs and runs, as Ctrl-C does, and ends it if that does not
+ * help either; and if QEMU has ended before it opened the FIFOs, it opens them in its place, so that we learn of it.
  */
-function watchOver(pid: number, stub: string, busySince: BigInt64Array): Worker {
-  const text = `const { workerData: { pid, stub, busySince, patience } } = require("node:worker_threads");
+function watchOver(pid: number, folder: string, busySince: BigInt64Array): Worker {
+  const text = `const { workerData: { pid, folder, busySince, patience } } = require("node:worker_threads");
+    const { appendFileSync, openSync, readFileSync } = require("node:fs");
     let interrupted = 0n;
-    setInterval(() => {
+    const ended = () => { try { return /\\) Z/.test(readFileSync("/proc/" + pid + "/stat", "latin1")); } catch { return true; } };
+    const timer = setInterval(() => {
       const since = Atomics.load(busySince, 0), late = since === 0n ? 0 : Date.now() - Number(since);
-      if (late > 2 * patience) { try { process.kill(pid, "SIGKILL"); } catch {} }
-      else if (late > patience && interrupted !== since) { interrupted = since; require("node:fs").appendFileSync(stub, "\\x03"); }
-    }, 1000);`;
+      if (ended()) {
+        clearInterval(timer);
+        try { openSync(folder + "/gdb.in", "r+"); appendFileSync(folder + "/gdb.out", ""); } catch {}
+      } else if (late > 2 * patience) { try { process.kill(pid, "SIGKILL"); } catch {} }
+      else if (late > patience && interrupted !== since) { interrupted = since; appendFileSync(folder + "/gdb.in", "\\x03"); }
+    }, 500);`;
   const worker = new Worker(text, {
     eval: true,
-    workerData: { pid, stub, busySince, patience: PATIENCE_SECONDS * 1000 },
+    workerData: { pid, folder, busySince, patience: PATIENCE_SECONDS * 1000 },
   });
   worker.unref();
   return worker;
