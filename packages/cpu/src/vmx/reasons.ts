@@ -1,0 +1,81 @@
+/** Basic exit reasons [SDM 3C appendix C]: those that this processor gives. */
+export const EXIT = {
+  exceptionOrNmi: 0,
+  externalInterrupt: 1,
+  tripleFault: 2,
+  init: 3,
+  sipi: 4,
+  interruptWindow: 7,
+  nmiWindow: 8,
+  taskSwitch: 9,
+  cpuid: 10,
+  getsec: 11,
+  hlt: 12,
+  invd: 13,
+  invlpg: 14,
+  rdpmc: 15,
+  rdtsc: 16,
+  vmcall: 18,
+  vmclear: 19,
+  vmlaunch: 20,
+  vmptrld: 21,
+  vmptrst: 22,
+  vmread: 23,
+  vmresume: 24,
+  vmwrite: 25,
+  vmxoff: 26,
+  vmxon: 27,
+  controlRegister: 28,
+  debugRegister: 29,
+  io: 30,
+  rdmsr: 31,
+  wrmsr: 32,
+  entryGuestState: 33,
+  entryMsrLoading: 34,
+  mwait: 36,
+  monitorTrapFlag: 37,
+  monitor: 39,
+  pause: 40,
+  tprBelowThreshold: 43,
+  apicAccess: 44,
+  descriptorTable: 46,
+  localDescriptorTable: 47,
+  eptViolation: 48,
+  eptMisconfiguration: 49,
+  invept: 50,
+  rdtscp: 51,
+  preemptionTimer: 52,
+  invvpid: 53,
+  wbinvd: 54,
+  xsetbv: 55,
+  invpcid: 58,
+} as const;
+export type ExitName = keyof typeof EXIT;
+/** Bit 31 of the exit reason: the VM entry failed. */
+export const ENTRY_FAILURE = 0x80000000;
+
+const names = new Map<number, ExitName>(
+  (Object.entries(EXIT) as [ExitName, number][]).map(([name, number]) => [number, name]),
+);
+/** For people: "eptViolation", or the number if there is none of that name. */
+export const exitName = (reason: number): string => names.get(reason & 0xffff) ?? String(reason & 0xffff);
+
+/** Codes of VMfailValid, the VM-instruction error field [SDM 3C 30.4]. */
+export const VMFAIL = {
+  vmcallInRoot: 1,
+  vmclearAddress: 2,
+  vmclearVmxonPointer: 3,
+  vmlaunchNotClear: 4,
+  vmresumeNotLaunched: 5,
+  vmresumeAfterVmxoff: 6,
+  entryControls: 7,
+  entryHostState: 8,
+  vmptrldAddress: 9,
+  vmptrldVmxonPointer: 10,
+  vmptrldRevision: 11,
+  unsupportedField: 12,
+  readOnlyField: 13,
+  vmxonInRoot: 15,
+  entryMovSs: 26,
+  invalidInvOperand: 28,
+} as const;
