@@ -28,6 +28,8 @@ const tlb = record({
   /** Array (read, write, execute), index, tag (two words), flags, physical page; flattened. */
   entries: list(list(real, 6)),
   spaces: list(text),
+  /** By group: VPID, and page of the EPT's PML4; -1: nobody's, and none. */
+  realms: list(list(real, 2)),
   group: u32,
 });
 export const processorState = record({

@@ -7,6 +7,10 @@
  * bits 11:4 the *group* (one per address space), bits 3:1 the *variant* (user, CR0.WP, SMAP in force), bit 0 `slow`. So a
  * change of privilege or address space needs no flush, and no fast comparison matches an entry marked slow
  * (MMIO, pages with decoded code, watchpoints) or an access that crosses its page.
+ *
+ * Every group belongs to a *realm*: the VPID and, for combined mappings, the EP4TA with which the manual tags translations
+ * [SDM 3C 28.3.2]. Global pages are shared within a realm only. What invalidates a realm takes its groups away from it, so
+ * that nobody has them any more, in a time that does not depend on how much is cached.
  */
 import { LAYOUT, PAGE, type PhysicalMemory, TLB_ENTRIES, TLB_ENTRY_BYTES } from "./physical.ts";
 
@@ -26,10 +30,11 @@ export const ENTRY = {
   /** Address of the page's map of code, if that code is all that makes the entry slow; else 0. */
   code: 20,
 } as const;
-/** Flags of an entry: of a global page; part of a large page; of a page of 1 GiB, besides LARGE. */
+/** Flags of an entry: of a global page; part of a large page; of a page of 1 GiB, besides LARGE; APIC-access page. */
 export const GLOBAL = 1,
   LARGE = 2,
-  HUGE = 4;
+  HUGE = 4,
+  APIC_ACCESS = 8;
 export const SLOW = 1;
 /** Sizes of the pages that LARGE (of 2 or 4 MiB, taken as 4) and HUGE mean. */
 const LARGE_BYTES = 0x400000,
@@ -38,6 +43,9 @@ const LARGE_BYTES = 0x400000,
 const EMPTY_LOW = 0,
   EMPTY_HIGH = 0x55550000;
 const GROUPS = 256;
+/** In place of an EP4TA: translations by the guest's page tables alone. In place of a VPID: nobody's. */
+export const NO_EPT = -1;
+const NOBODY = -1;
 
 /** Variant bits of a data context. */
 export const USER = 1,
@@ -50,18 +58,25 @@ export const contextOf = (group: number, variant: number) => (group << 4) | (var
 export class Tlb {
   readonly base: number;
   readonly #memory: PhysicalMemory;
-  /** The group in use, the address space each group stands for ("" = none any more), and the next group to give out. */
+  /** The group in use, and the realm it is of: its VPID, and the page number of its PML4 of EPT, or NO_EPT. */
   group = 0;
+  #vpid = 0;
+  #ept = NO_EPT;
   /** Physical page of this processor's local APIC, or -1: no other processor sees it there. */
   localPage = -1;
   /** Linear pages that a debugger watches for this kind of access: their entries are slow. Null: none. */
   marked: ((access: number, linear: number) => boolean) | null = null;
+  /** By group: the address space it stands for ("" = none any more), and its realm. */
   #spaces: string[] = [];
+  readonly #vpids = new Int32Array(GROUPS);
+  readonly #epts = new Int32Array(GROUPS);
+  /** All groups below are nobody's: VM entries and exits without VPIDs need not look at them again. Derived. */
+  #first = 0;
 
   constructor(memory: PhysicalMemory, cpu: number) {
     this.#memory = memory;
     this.base = LAYOUT.tlbs + cpu * LAYOUT.tlbBytes;
-    this.flushAll();
+    this.reset();
   }
 
   /** Address of the entry that a linear page maps to. */
@@ -73,12 +88,13 @@ export class Tlb {
     const { i32 } = this.#memory;
     return (i32[entry >> 2]! & ~SLOW) === ((linear & ~0xfff) | context) && i32[(entry >> 2) + 1] === highWord(linear);
   }
-  /** True if the entry holds a global page that another address space of this processor brought in. */
+  /** True if the entry holds a global page that another address space of this realm brought in. */
   adopt(entry: number, linear: number, context: number): boolean {
     const { i32 } = this.#memory,
       at = entry >> 2;
     const differs = (i32[at]! & ~SLOW) ^ ((linear & ~0xfff) | context);
     if ((differs & ~0xff0) !== 0 || i32[at + 1] !== highWord(linear) || !(i32[at + 3]! & GLOBAL)) return false;
+    if (!this.#inRealm((i32[at]! >>> 4) & 0xff)) return false;
     i32[at] = (i32[at]! & SLOW) | (linear & ~0xfff) | context;
     return true;
   }
@@ -115,7 +131,7 @@ export class Tlb {
     // A read-modify-write reads through the write entry, so reads must not go elsewhere.
     const elsewhere = host === 0 || (access === WRITE && readHost[page] !== host);
     const code = access === WRITE && !elsewhere && codePages[page] !== 0,
-      marked = this.marked?.(access, this.#linearAt(at)) ?? false;
+      marked = (i32[at + 3]! & APIC_ACCESS) !== 0 || (this.marked?.(access, this.#linearAt(at)) ?? false);
     i32[at] = (i32[at]! & ~SLOW) | (elsewhere || code || marked ? SLOW : 0);
     u32[at + 2] = host;
     u32[at + 5] = code && !marked ? (codeMaps.get(page) ?? 0) : 0;
@@ -125,34 +141,62 @@ export class Tlb {
     return i32[at + 1]! * 2 ** 32 + ((i32[at]! & -PAGE) >>> 0);
   }
 
-  flushAll(): void {
+  /** As after a power-on: nothing is cached, and VPID 0 without EPT is in use. */
+  reset(): void {
+    this.#vpid = 0;
+    this.#ept = NO_EPT;
     this.#clearAll();
     this.group = this.#group("");
   }
   #clearAll(): void {
-    this.#each((at) => this.#clear(at));
+    const { i32 } = this.#memory,
+      first = this.base >> 2,
+      end = (this.base + LAYOUT.tlbBytes) >> 2;
+    i32.fill(0, first, end);
+    for (let at = first; at < end; at += TLB_ENTRY_BYTES >> 2) i32[at + 1] = EMPTY_HIGH;
     this.#spaces = [];
+    this.#first = 0;
     this.#largeRegions.clear();
     this.#hugeRegions.clear();
   }
+
+  // ---- address spaces, within the VPID in use ----
+
   /** Switches to an address space; `fresh` forgets what was cached of it. Spaces are named by the caller. */
   enterSpace(space: string, fresh: boolean): void {
     if (fresh) this.dropSpace(space);
-    const known = this.#spaces.indexOf(space);
-    this.group = known >= 0 ? known : this.#group(space);
-  }
-  dropSpace(space: string): void {
-    const known = this.#spaces.indexOf(space);
-    if (known >= 0) this.#spaces[known] = "";
-  }
-  #group(space: string): number {
-    if (this.#spaces.length === GROUPS) {
-      this.#clearAll();
+    else {
+      for (let group = this.#spaces.length; --group >= this.#first; ) {
+        if (!this.#inRealm(group) || this.#spaces[group] !== space) continue;
+        this.group = group;
+        return;
+      }
     }
-    return this.#spaces.push(space) - 1;
+    this.group = this.#group(space);
   }
-  /** Removes a page from every space (INVLPG removes global pages too), and every part of a large page around it. */
-  invalidate(linear: number): void {
+  /** Forgets an address space, whatever the EP4TA; its global pages stay. */
+  dropSpace(space: string): void {
+    const vpid = this.#vpid;
+    for (let group = this.#spaces.length; --group >= this.#first; )
+      if (this.#vpids[group] === vpid && this.#spaces[group] === space) this.#spaces[group] = "";
+  }
+  /** Forgets every translation of the VPID in use, global ones too. Then the address space must be entered again. */
+  flushAll(): void {
+    if (this.#isAlone()) this.#clearAll();
+    else this.#disown((group) => this.#vpids[group] === this.#vpid);
+    this.group = this.#group("");
+  }
+  flushNonGlobal(): void {
+    const { i32 } = this.#memory;
+    this.#each((at) => {
+      if (!(i32[at + 3]! & GLOBAL) && this.#isOf(at, this.#vpid)) this.#clear(at);
+    });
+  }
+  /**
+   * Removes a page from every space of a VPID, whatever the EP4TA (INVLPG removes global pages too), and every part of a
+   * large page around it.
+   */
+  invalidate(linear: number, vpid = this.#vpid): void {
     if (
       this.#largeRegions.has(Math.floor(linear / LARGE_BYTES)) ||
       this.#hugeRegions.has(Math.floor(linear / HUGE_BYTES))
@@ -161,26 +205,85 @@ export class Tlb {
       const high = highWord(linear);
       const end = (this.base + 3 * TLB_ENTRIES * TLB_ENTRY_BYTES) >> 2;
       for (let at = this.base >> 2; at < end; at += TLB_ENTRY_BYTES >> 2) {
-        if (i32[at + 1] === high) this.#clearIfMeant(at, linear);
+        if (i32[at + 1] === high) this.#clearIfMeant(at, linear, vpid);
       }
       return;
     }
     // Small pages have one place in each array.
-    for (const access of [READ, WRITE, EXECUTE] as const) this.#clearIfMeant(this.entry(access, linear) >> 2, linear);
+    for (const access of [READ, WRITE, EXECUTE] as const)
+      this.#clearIfMeant(this.entry(access, linear) >> 2, linear, vpid);
   }
-  #clearIfMeant(at: number, linear: number): void {
+  #clearIfMeant(at: number, linear: number, vpid: number): void {
     const { i32 } = this.#memory;
     const flags = i32[at + 3]!;
-    if (i32[at + 1] !== highWord(linear)) return;
+    if (i32[at + 1] !== highWord(linear) || !this.#isOf(at, vpid)) return;
     const mask = -(flags & HUGE ? HUGE_BYTES : flags & LARGE ? LARGE_BYTES : PAGE);
     if (((i32[at]! ^ linear) & mask) === 0) this.#clear(at);
   }
-  flushNonGlobal(): void {
-    const { i32 } = this.#memory;
-    this.#each((at) => {
-      if (!(i32[at + 3]! & GLOBAL)) this.#clear(at);
-    });
+
+  // ---- realms [SDM 3C 28.3.3.1] ----
+
+  /**
+   * Switches to a realm and an address space in it. `fresh`: a VM entry or VM exit without VPIDs, which invalidates all
+   * that VPID 0 has, whatever the EP4TA.
+   */
+  enterRealm(vpid: number, ept: number, space: string, fresh: boolean): void {
+    if (fresh) this.#disown((group) => this.#vpids[group] === 0);
+    this.#vpid = vpid;
+    this.#ept = ept;
+    this.enterSpace(space, false);
   }
+  /** Single-context INVVPID. Like the rest below, for VPIDs and EP4TAs that are not in use. */
+  dropVpid(vpid: number): void {
+    this.#disown((group) => this.#vpids[group] === vpid);
+  }
+  /** Single-context INVVPID that retains global translations. */
+  dropVpidSpaces(vpid: number): void {
+    for (let group = this.#spaces.length; --group >= this.#first; )
+      if (this.#vpids[group] === vpid) this.#spaces[group] = "";
+  }
+  /** All-context INVVPID: every VPID but 0. */
+  dropVpids(): void {
+    this.#disown((group) => this.#vpids[group] !== 0);
+  }
+  /** Single-context INVEPT, by the page number of the PML4. */
+  dropEpt(ept: number): void {
+    this.#disown((group) => this.#epts[group] === ept);
+  }
+  /** All-context INVEPT. */
+  dropEpts(): void {
+    this.#disown((group) => this.#epts[group] !== NO_EPT);
+  }
+
+  #inRealm(group: number): boolean {
+    return this.#vpids[group] === this.#vpid && this.#epts[group] === this.#ept;
+  }
+  #isOf(at: number, vpid: number): boolean {
+    return this.#vpids[(this.#memory.i32[at]! >>> 4) & 0xff] === vpid;
+  }
+  /** No other VPID has anything here. */
+  #isAlone(): boolean {
+    for (let group = this.#spaces.length; --group >= this.#first; )
+      if (this.#vpids[group] !== this.#vpid && this.#vpids[group] !== NOBODY) return false;
+    return true;
+  }
+  #disown(isMeant: (group: number) => boolean): void {
+    let first = this.#spaces.length;
+    for (let group = first; --group >= this.#first; ) {
+      if (isMeant(group)) this.#vpids[group] = NOBODY;
+      else if (this.#vpids[group] !== NOBODY) first = group;
+    }
+    this.#first = first;
+  }
+  /** A new group of the realm in use. When all are given out everything is forgotten. */
+  #group(space: string): number {
+    if (this.#spaces.length === GROUPS) this.#clearAll();
+    const group = this.#spaces.push(space) - 1;
+    this.#vpids[group] = this.#vpid;
+    this.#epts[group] = this.#ept;
+    return group;
+  }
+
   /** After the physical map changed, or `marked`: host addresses and slow bits are stale. Translations stay. */
   refreshHosts(): void {
     const { i32 } = this.#memory;
@@ -201,6 +304,7 @@ export class Tlb {
   save(): {
     entries: [access: number, index: number, low: number, high: number, flags: number, page: number][];
     spaces: string[];
+    realms: [vpid: number, ept: number][];
     group: number;
   } {
     const { i32, u32 } = this.#memory;
@@ -209,13 +313,20 @@ export class Tlb {
       if (i32[at + 1] !== EMPTY_HIGH)
         entries.push([access, index, i32[at]! & ~SLOW, i32[at + 1]!, i32[at + 3]!, u32[at + 4]!]);
     });
-    return { entries, spaces: [...this.#spaces], group: this.group };
+    const realms = this.#spaces.map((_, group): [number, number] => [this.#vpids[group]!, this.#epts[group]!]);
+    return { entries, spaces: [...this.#spaces], realms, group: this.group };
   }
   restore(saved: ReturnType<Tlb["save"]>): void {
     const { i32, u32 } = this.#memory;
-    this.flushAll();
+    this.#clearAll();
     this.#spaces = [...saved.spaces];
+    saved.realms.forEach(([vpid, ept], group) => {
+      this.#vpids[group] = vpid;
+      this.#epts[group] = ept;
+    });
     this.group = saved.group;
+    this.#vpid = this.#vpids[this.group]!;
+    this.#ept = this.#epts[this.group]!;
     for (const [access, index, low, high, flags, page] of saved.entries) {
       const at = (this.base + (access * TLB_ENTRIES + index) * TLB_ENTRY_BYTES) >> 2;
       i32[at] = low;
