@@ -29,6 +29,7 @@ import { type Costs, DEFAULT_COSTS } from "./costs.ts";
 import { Interpreter } from "./emit/interpreter.ts";
 import { enterFlatMode, type FlatMode } from "./flat.ts";
 import { definitions } from "./isa/index.ts";
+import { saveVmx } from "./vmx/saved.ts";
 
 /** Port I/O of the machine. `bytes` is 1, 2 or 4; values are unsigned. */
 export interface Ports {
@@ -102,7 +103,7 @@ export interface RunLimits {
 }
 
 /** Raised whenever the shape of the saved state changes. */
-const STATE_VERSION = 2;
+const STATE_VERSION = 3;
 
 /** Rounds without an instruction after which a run that no time bounds is over. */
 const IDLE_ROUNDS = 100_000;
@@ -192,6 +193,8 @@ export class Cpu {
     cpu.probes = this.probes;
     cpu.debug = this.debug;
     cpu.processors = options.cpus ?? 1;
+    cpu.vmx.costs = costs;
+    cpu.vmx.timer = this.clock.timer(`cpu${id}.preemption`, () => cpu.attend());
     attachApic(cpu, this.clock, this.apicBus, options.acknowledge);
     access.onWalk = (steps) => cpu.charge(steps * costs.walkStep);
     access.onDevice = () => {
@@ -570,6 +573,7 @@ export class Cpu {
       }
       digest
         .text(JSON.stringify([cpu.access.tlb.save(), cpu.apic?.save()]))
+        .update(encodeState("vmx", 0, saveVmx(cpu)))
         .text(`${cpu.retired()} ${cpu.charged} ${cpu.inShadow()}`);
     }
     digest.text(String(this.clock.now));

@@ -2,6 +2,9 @@
  * Control registers and EFER [SDM 3A 2.5, 2.2.1, 4.1, 4.10]: which values are legal, what a change invalidates, and the
  * mode transitions that follow. Writes take two words; every check comes before the first change.
  */
+import { CR0_FIXED0, CR4_FIXED0 } from "../vmx/capabilities.ts";
+import { hasTprShadow, virtualCr8, writeVirtualCr8 } from "../vmx/virtual-tpr.ts";
+import { OUTSIDE } from "../vmx/vmx.ts";
 import { armBreakpoints, DR6_BD, DR6_FIXED, DR7_FIXED, DR7_GD } from "./debug.ts";
 import { reconsider } from "./events.ts";
 import type { Feature } from "./forms.ts";
@@ -87,6 +90,7 @@ export function writeCr0(cpu: Processor, low: number, high: number): void {
     now = ((low & CR0_BITS) | CR0_ET) >>> 0,
     changed = old ^ now;
   if (high !== 0 || (now & CR0_PG && !(now & CR0_PE)) || (now & CR0_NW && !(now & CR0_CD))) cpu.fault("GP", 0);
+  if (cpu.vmx.operation !== OUTSIDE && !fitsVmx(cpu, now)) cpu.fault("GP", 0);
   const starts = (changed & now & CR0_PG) !== 0,
     stops = (changed & old & CR0_PG) !== 0;
   if (starts && efer & EFER_LME) checkLongModeEntry(cpu, cr4);
@@ -98,6 +102,12 @@ export function writeCr0(cpu: Processor, low: number, high: number): void {
   if (changed & CR0_PG) flushTlb(cpu);
   if (changed & ~(CR0_TS | CR0_EM | CR0_MP)) cpu.refresh();
   else refreshUnits(cpu);
+}
+/** Bits that VMX operation fixes; an unrestricted guest has PE and PG to itself [SDM 3C 23.8, 25.3]. */
+function fitsVmx(cpu: Processor, cr0: number): boolean {
+  const free = cpu.vmx.has("unrestricted guest") ? CR0_PE | CR0_PG : 0,
+    fixed = CR0_FIXED0 & ~free;
+  return (cr0 & fixed) >>> 0 === fixed >>> 0;
 }
 /** Paging is switched on while EFER.LME is set [SDM 3A 9.8.5]. */
 function checkLongModeEntry(cpu: Processor, cr4: number): void {
@@ -124,7 +134,7 @@ export function writeCr3(cpu: Processor, low: number, high: number): void {
   refreshContext(cpu);
 }
 /** The name of the address space in use: without PCIDs there is one, which every load of CR3 starts afresh. */
-const spaceOf = (cpu: Processor) => (cpu.u32(S.CR4) & CR4_PCIDE ? String(cpu.u32(S.CR3) & 0xfff) : "linear");
+export const spaceOf = (cpu: Processor) => (cpu.u32(S.CR4) & CR4_PCIDE ? String(cpu.u32(S.CR3) & 0xfff) : "linear");
 
 /** Forgets every translation, global ones too. */
 export function flushTlb(cpu: Processor): void {
@@ -137,15 +147,19 @@ export function flushTlb(cpu: Processor): void {
 const PDPTE_RESERVED = 0x1e6;
 /** Loads the four PDPTE registers of PAE paging, or faults before any of them changed [SDM 3A 4.4.1]. */
 export function loadPdptes(cpu: Processor, cr3: number): void {
-  const { memory } = cpu,
-    at = (cr3 & ~31) >>> 0,
-    words: number[] = [];
-  for (let i = 0; i < 8; i++) words.push(memory.read32(at + 4 * i));
-  for (let i = 0; i < 8; i += 2) {
-    if (words[i]! & 1 && (words[i]! & PDPTE_RESERVED || words[i + 1]! & BEYOND_PHYSICAL)) cpu.fault("GP", 0);
-  }
+  const words = readPdptes(cpu, cr3);
+  if (!arePdptes(words)) cpu.fault("GP", 0);
   for (let i = 0; i < 8; i++) cpu.setU32(S.PDPTE + 4 * i, words[i]!);
 }
+/** Could they be loaded? */
+export const canLoadPdptes = (cpu: Processor, cr3: number): boolean => arePdptes(readPdptes(cpu, cr3));
+function readPdptes({ memory }: Processor, cr3: number): number[] {
+  const at = (cr3 & ~31) >>> 0;
+  return Array.from({ length: 8 }, (_, i) => memory.read32(at + 4 * i));
+}
+/** Those that are present have no reserved bit set. */
+const arePdptes = (words: readonly number[]): boolean =>
+  [0, 2, 4, 6].every((i) => !(words[i]! & 1) || !(words[i]! & PDPTE_RESERVED || words[i + 1]! & BEYOND_PHYSICAL));
 
 /** MOV to CR4 [SDM 3A 2.5, 4.10.4.1]. */
 export function writeCr4(cpu: Processor, low: number, high: number): void {
@@ -155,6 +169,7 @@ export function writeCr4(cpu: Processor, low: number, high: number): void {
     cr0 = cpu.u32(S.CR0),
     efer = cpu.u32(S.EFER);
   if (high !== 0 || now & ~cr4Bits(cpu)) cpu.fault("GP", 0);
+  if (cpu.vmx.operation !== OUTSIDE && (now & CR4_FIXED0) !== CR4_FIXED0) cpu.fault("GP", 0);
   if (efer & EFER_LMA && !(now & CR4_PAE)) cpu.fault("GP", 0);
   if (changed & now & CR4_PCIDE && (!(efer & EFER_LMA) || cpu.u32(S.CR3) & 0xfff)) cpu.fault("GP", 0);
   if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP) && isPaePaging(cr0, now, efer))
@@ -167,10 +182,14 @@ export function writeCr4(cpu: Processor, low: number, high: number): void {
 /** MOV to CR8: the task priority's upper half [SDM 3A 10.8.6]. */
 export function writeCr8(cpu: Processor, low: number, high: number): void {
   if (high !== 0 || low & ~15) cpu.fault("GP", 0);
+  if (hasTprShadow(cpu)) return writeVirtualCr8(cpu, low);
   cpu.apic?.setTaskPriority(low << 4);
   reconsider(cpu);
 }
-export const readCr8 = (cpu: Processor): number => (cpu.apic === null ? 0 : cpu.apic.taskPriority >> 4);
+export function readCr8(cpu: Processor): number {
+  if (hasTprShadow(cpu)) return virtualCr8(cpu);
+  return cpu.apic === null ? 0 : cpu.apic.taskPriority >> 4;
+}
 
 /** IA32_EFER [SDM 3A 2.2.1]: LMA cannot be written, LME not while paging is on. */
 export function writeEfer(cpu: Processor, low: number, high: number): void {

@@ -5,6 +5,7 @@
  * S.PENDING_DEBUG until the boundary at which they may be taken. RF covers one instruction: its bit in S.FLAGS counts
  * only while fewer than `cpu.resumeEnd` instructions are retired, so nobody needs to clear it.
  */
+import { exitByException, intercepts } from "../vmx/exceptions.ts";
 import { BY_MOV_SS, deliver, deliverFault, HARDWARE, wake } from "./events.ts";
 import { VECTORS } from "./exceptions.ts";
 import { RF, TF } from "./flags.ts";
@@ -29,7 +30,7 @@ const ON_EXECUTE = 0,
 /** Must the loop run one instruction at a time? */
 export function debugTrapsArmed(cpu: Processor): boolean {
   const { u32 } = cpu.memory;
-  return (u32[S.FLAGS >> 2]! & TF) !== 0 || (u32[S.DR7 >> 2]! & 0xff) !== 0;
+  return (u32[S.FLAGS >> 2]! & TF) !== 0 || (u32[S.DR7 >> 2]! & 0xff) !== 0 || cpu.vmx.trapsEach;
 }
 
 /** After DR7 or a breakpoint's address changed: data accesses are watched while a data breakpoint is enabled. */
@@ -99,8 +100,10 @@ export function stepWithDebug(cpu: Processor, step: () => boolean): void {
     return;
   }
   cpu.stepTrap = (cpu.u32(S.FLAGS) & TF) !== 0;
-  const ran = step();
+  const { trapsEach } = cpu.vmx,
+    ran = step();
   if (ran && cpu.stepTrap) addPending(cpu, DR6_BS);
+  if (trapsEach) cpu.vmx.instructionDone(cpu);
   if (resumed && cpu.u32(S.MID_REPEAT) !== 0) cpu.resumeEnd = cpu.retired() + 1; // RF covers all iterations
   cpu.stepTrap = false;
 }
@@ -119,6 +122,10 @@ export function takeDebugTrap(cpu: Processor): boolean {
   cpu.setU32(S.PENDING_DEBUG, 0);
   cpu.debugBits = pending & (0xf | DR6_BS);
   if (cpu.debugBits === 0) return false;
+  if (intercepts(cpu, VECTORS.DB, 0)) {
+    exitByException(cpu, VECTORS.DB, HARDWARE, 0, cpu.number(S.RIP));
+    return true;
+  }
   wake(cpu);
   recordDebug(cpu);
   deliver(cpu, VECTORS.DB, HARDWARE, 0, cpu.number(S.RIP));

@@ -6,7 +6,22 @@
  */
 
 import { recordDebug, resumeFlag, takeDebugTrap } from "./debug.ts";
-import { HAS_ERROR_CODE, VECTORS } from "./exceptions.ts";
+import {
+  exitBeforeInterrupt,
+  exitBeforeNmi,
+  exitBeforeTraps,
+  exitByNmi,
+  exitHeldByShadow,
+  keepsNmiBlocked,
+  nmiBlocking,
+  watchesBoundaries,
+} from "../vmx/boundary.ts";
+import { exitByException, exitBySoftware, exitByTripleFault, intercepts } from "../vmx/exceptions.ts";
+import { exitAtBoundary, leave } from "../vmx/exit.ts";
+import { pushesCode } from "../vmx/interruption.ts";
+import { EXIT } from "../vmx/reasons.ts";
+import { ROOT, VM_EXIT } from "../vmx/vmx.ts";
+import { VECTORS } from "./exceptions.ts";
 import { AC, IF, RF, TF } from "./flags.ts";
 import { transfer } from "./gates.ts";
 import { refreshContext } from "./modes.ts";
@@ -45,13 +60,15 @@ export const BY_STI = 1,
  * of INT n itself: what was being delivered is in `cpu.vectoring`.
  */
 export function deliverFault(cpu: Processor): void {
-  const { vector, code } = cpu.pendingFault;
-  if (vector === STOP) {
-    cpu.vectoring = 0;
-    return;
-  }
-  recordFault(cpu);
-  pursue(cpu, vector, HARDWARE, code, cpu.ip);
+  if (!abandoned(cpu, cpu.ip)) pursueFault(cpu, cpu.ip);
+}
+/** What unwinds like a fault and is none: a VM exit, or something that is not implemented. */
+function abandoned(cpu: Processor, ip: number): boolean {
+  const { vector } = cpu.pendingFault;
+  if (vector === VM_EXIT) leave(cpu, ip);
+  else if (vector !== STOP) return false;
+  cpu.vectoring = 0;
+  return true;
 }
 /** What a fault leaves in CR2 or DR6, even if a double fault comes of it; an injected event leaves nothing [SDM 3A 6.15]. */
 function recordFault(cpu: Processor): void {
@@ -64,6 +81,8 @@ function recordFault(cpu: Processor): void {
 
 /** INT n, INT3, INTO and INT1: a fault on the way is the instruction's own, so it unwinds. */
 export function deliverSoftware(cpu: Processor, vector: number, kind: Kind): void {
+  cpu.vmx.eventLength = cpu.x.insn.length;
+  if (kind !== SOFTWARE && intercepts(cpu, vector, 0)) exitBySoftware(cpu, vector, kind);
   cpu.vectoring = 0x80000000 | (kind << 8) | vector;
   cpu.vectoringCode = 0;
   transfer(cpu, vector, kind, null, cpu.nextIP);
@@ -73,41 +92,48 @@ export function deliverSoftware(cpu: Processor, vector: number, kind: Kind): voi
 /** Delivers an event; `ip` is the return address. What goes wrong on the way leads to #DF and to shutdown. */
 export function deliver(cpu: Processor, vector: number, kind: Kind, code: number, ip: number): void {
   cpu.vectoring = 0;
-  pursue(cpu, vector, kind, code, ip);
+  if (!attempt(cpu, vector, kind, code, ip) && !abandoned(cpu, ip)) pursueFault(cpu, ip);
 }
 
-/** Tries until an event is delivered; the first that cannot be takes its turn with what `cpu.vectoring` says. */
-function pursue(cpu: Processor, vector: number, kind: Kind, code: number, ip: number): void {
+/** One attempt at an event. False if a fault came up, which is in `cpu.pendingFault`; `cpu.vectoring` then says of what. */
+function attempt(cpu: Processor, vector: number, kind: Kind, code: number, ip: number): boolean {
+  const hasCode = pushesCode(cpu, vector, kind);
+  cpu.vectoring = 0x80000000 | (hasCode ? 0x800 : 0) | (kind << 8) | vector;
+  cpu.vectoringCode = hasCode ? code : 0;
+  try {
+    transfer(cpu, vector, kind, hasCode ? code : null, ip);
+  } catch (e) {
+    if (e !== cpu.pendingFault) throw e;
+    return false;
+  }
+  cpu.vectoring = 0;
+  cpu.deliveries++;
+  cpu.charge(1); // so that a handler whose first instruction faults does not go on for ever
+  cpu.vmx.eventDelivered(cpu);
+  return true;
+}
+
+/**
+ * The exception in `cpu.pendingFault`, until it or what comes of it is delivered, or the processor shuts down. In VMX non-root
+ * operation it is first a question of the exception bitmap, before it can become a double fault [SDM 3C 25.2].
+ */
+function pursueFault(cpu: Processor, ip: number): void {
   const { pendingFault } = cpu;
   for (;;) {
-    const outcome = kind === HARDWARE && cpu.vectoring !== 0 ? combine(cpu.vectoring, vector) : "serial";
-    if (outcome === "shutdown") {
-      shutDown(cpu);
-      return;
-    }
+    let { vector, code } = pendingFault;
+    if (intercepts(cpu, vector, code)) return exitByException(cpu, vector, HARDWARE, code, ip);
+    recordFault(cpu);
+    const outcome = cpu.vectoring === 0 ? "serial" : combine(cpu.vectoring, vector);
+    if (outcome === "shutdown") return cpu.vmx.nonRoot ? exitByTripleFault(cpu, ip) : shutDown(cpu);
     if (outcome === "double fault") {
       vector = VECTORS.DF;
       code = 0;
+      if (intercepts(cpu, vector, code)) {
+        cpu.vectoring = 0; // such an exit does not count as during a delivery [SDM 3C 27.2.4]
+        return exitByException(cpu, vector, HARDWARE, code, ip);
+      }
     }
-    const hasCode = kind === HARDWARE && ((HAS_ERROR_CODE >>> vector) & 1) !== 0;
-    cpu.vectoring = 0x80000000 | (hasCode ? 0x800 : 0) | (kind << 8) | vector;
-    cpu.vectoringCode = hasCode ? code : 0;
-    try {
-      transfer(cpu, vector, kind, hasCode ? code : null, ip);
-      cpu.vectoring = 0;
-      cpu.deliveries++;
-      cpu.charge(1); // so that a handler whose first instruction faults does not go on for ever
-      return;
-    } catch (e) {
-      if (e !== pendingFault) throw e;
-    }
-    if (pendingFault.vector === STOP) {
-      cpu.vectoring = 0;
-      return;
-    }
-    recordFault(cpu);
-    ({ vector, code } = pendingFault);
-    kind = HARDWARE;
+    if (attempt(cpu, vector, HARDWARE, code, ip) || abandoned(cpu, ip)) return;
   }
 }
 
@@ -158,37 +184,51 @@ export function heldByShadow(cpu: Processor): boolean {
   if (!cpu.inShadow()) return false;
   const { u32 } = cpu.memory,
     blocked = u32[S.INTERRUPTIBILITY >> 2]!;
-  if (u32[S.PENDING_DEBUG >> 2] !== 0) return true;
+  if (u32[S.PENDING_DEBUG >> 2] !== 0 || (cpu.vmx.nonRoot && exitHeldByShadow(cpu))) return true;
   if (u32[S.PENDING >> 2]! & PENDING_NMI && !(blocked & BY_NMI)) return true;
   return (u32[S.FLAGS >> 2]! & IF) !== 0 && cpu.apic !== null && cpu.apic.requested;
 }
 
-/** Takes the event of the highest priority [SDM 3A table 6-2]; false if there is none to take. */
+/** Takes the event of the highest priority [SDM 3A table 6-2, 3C 25.2]; false if there is none to take. */
 function takeOne(cpu: Processor): boolean {
   const { u32 } = cpu.memory,
+    { vmx } = cpu,
     pending = u32[S.PENDING >> 2]!,
     activity = u32[S.ACTIVITY >> 2]!;
-  if (activity === WAIT_FOR_SIPI) {
-    if (!(pending & PENDING_SIPI)) return false;
-    startUp(cpu);
-    return true;
-  }
-  if (pending & PENDING_INIT) {
-    enterInit(cpu);
-    return true;
-  }
+  if (activity === WAIT_FOR_SIPI) return (pending & PENDING_SIPI) !== 0 && takeSipi(cpu);
+  if (pending & PENDING_INIT && vmx.operation !== ROOT) return takeInit(cpu);
   if (pending & PENDING_SMI && activity !== SHUTDOWN) return stopFor(cpu);
+  if (vmx.nonRoot && exitBeforeTraps(cpu)) return true;
   const shadow = cpu.inShadow();
   const blocked = shadow ? u32[S.INTERRUPTIBILITY >> 2]! : u32[S.INTERRUPTIBILITY >> 2]! & ~(BY_STI | BY_MOV_SS);
   if (activity !== SHUTDOWN && u32[S.PENDING_DEBUG >> 2] !== 0 && !(blocked & BY_MOV_SS)) return takeDebugTrap(cpu);
-  if (pending & PENDING_NMI && blocked === 0) {
-    takeNmi(cpu);
+  if (vmx.nonRoot && exitBeforeNmi(cpu, blocked)) return true;
+  if (pending & PENDING_NMI && nmiBlocking(cpu, blocked) === 0) {
+    if (!exitByNmi(cpu)) takeNmi(cpu);
     return true;
   }
+  if (vmx.nonRoot && exitBeforeInterrupt(cpu, shadow)) return true;
   if (activity === SHUTDOWN || shadow || !(u32[S.FLAGS >> 2]! & IF) || cpu.apic === null || !cpu.apic.requested)
     return false;
   wake(cpu);
   deliver(cpu, cpu.apic.acknowledge(), EXTERNAL, 0, cpu.number(S.RIP));
+  return true;
+}
+/** In VMX root operation INIT waits until it is left; in non-root operation it is an exit, as is SIPI [SDM 3C 23.8, 25.2]. */
+function takeInit(cpu: Processor): boolean {
+  if (!cpu.vmx.nonRoot) enterInit(cpu);
+  else {
+    cpu.setU32(S.PENDING, cpu.u32(S.PENDING) & ~PENDING_INIT);
+    exitAtBoundary(cpu, EXIT.init);
+  }
+  return true;
+}
+function takeSipi(cpu: Processor): boolean {
+  if (!cpu.vmx.nonRoot) startUp(cpu);
+  else {
+    cpu.setU32(S.PENDING, cpu.u32(S.PENDING) & ~PENDING_SIPI);
+    exitAtBoundary(cpu, EXIT.sipi, cpu.u32(S.SIPI_VECTOR));
+  }
   return true;
 }
 function takeNmi(cpu: Processor): void {
@@ -226,14 +266,19 @@ function latchSignals(cpu: Processor): void {
 export function reconsider(cpu: Processor): void {
   const { u32 } = cpu.memory;
   if ((u32[S.PENDING >> 2]! | u32[S.PENDING_DEBUG >> 2]! | cpu.signals) !== 0 || cpu.apic?.requested) cpu.attend();
+  else if (watchesBoundaries(cpu)) cpu.attend();
 }
 
-/** Unblocks NMIs, as IRET does even if it faults [SDM 3C 25.3]. */
+/**
+ * Unblocks NMIs, as IRET does even if it faults; virtual ones if there are any, and none if the hypervisor takes NMIs
+ * without them [SDM 3C 25.3].
+ */
 export function unblockNmi(cpu: Processor): void {
   const blocked = cpu.u32(S.INTERRUPTIBILITY);
-  if (!(blocked & BY_NMI)) return;
+  if (!(blocked & BY_NMI) || keepsNmiBlocked(cpu)) return;
   cpu.setU32(S.INTERRUPTIBILITY, blocked & ~BY_NMI);
-  if (cpu.u32(S.PENDING)) cpu.attend();
+  cpu.vmx.nmiUnblockedAt = cpu.retired();
+  reconsider(cpu);
 }
 
 /**

@@ -40,6 +40,8 @@ export type Feature =
   | "invpcid"
   | "smap"
   | "vmx"
+  | "ept"
+  | "vpid"
   | "prefetchw"
   | "xsave"
   | "mtrr"
@@ -65,6 +67,7 @@ export type Feature =
   | "pcid"
   | "smep"
   | "umip"
+  | "unrestrictedGuest"
   | "erms"
   | "archCapabilities";
 

@@ -47,7 +47,7 @@ export function transfer(cpu: Processor, vector: number, kind: Kind, code: numbe
 }
 
 /** RFLAGS as the handler's frame shows it: what RF is there is a rule of its own [SDM 3B 17.3.1.1]. */
-function flagsToPush(cpu: Processor, vector: number, kind: Kind): number {
+export function flagsToPush(cpu: Processor, vector: number, kind: Kind): number {
   const flags = cpu.flags & ~RF;
   if (isAsked(kind) || kind === PRIVILEGED) return flags; // INT n itself cleared RF
   const fault = kind === HARDWARE && vector !== VECTORS.DB && vector !== VECTORS.DF && vector !== VECTORS.MC;

@@ -2,6 +2,7 @@
  * Model-specific registers [SDM 4 chapter 2]: one table, a row each. What is not in it raises #GP(0), as does a write
  * that sets a reserved bit. Values are two words, the upper one signed.
  */
+import { CAPABILITIES } from "../vmx/capabilities.ts";
 import { writeApicBase } from "./apic-base.ts";
 import { writeEfer } from "./control.ts";
 import { reconsider } from "./events.ts";
@@ -10,7 +11,7 @@ import { refreshSegment } from "./modes.ts";
 import { PHYSICAL_BITS } from "./paging.ts";
 import type { Processor } from "./processor.ts";
 import { FS, GS, S, SEG, segment } from "./state.ts";
-import { readTsc, TSC_HZ } from "./tsc.ts";
+import { readTsc, shownTsc, TSC_HZ } from "./tsc.ts";
 
 /** One register. Without `read` it is the field's value; without `write` and `readOnly` the field is written. */
 export interface Msr {
@@ -162,13 +163,26 @@ const BANKS = 10,
 /** Ratio of the TSC to 100 MHz, in bits 15:8, and the lowest ratio, in bits 47:40 [SDM 3B 18.18.1]. */
 const PLATFORM_INFO = (BigInt(TSC_HZ / 1e8) << 8n) | (BigInt(TSC_HZ / 1e8) << 40n);
 
+/** IA32_VMX_*: what the processor can do in VMX operation [SDM 3D A]. */
+const capabilities = CAPABILITIES.map(
+  ({ index, name, cite, value, exists }): Msr => ({
+    index,
+    name,
+    cite,
+    feature: "vmx",
+    readOnly: true,
+    read: (cpu) => (exists === undefined || exists(cpu.model) ? value(cpu.model) : cpu.fault("GP", 0)),
+  }),
+);
+
 defineMsrs([
+  ...capabilities,
   {
     index: 0x10,
     name: "IA32_TIME_STAMP_COUNTER",
     cite: "SDM 3B 17.17",
     feature: "tsc",
-    read: readTsc,
+    read: shownTsc,
     write: writeTsc,
   },
   // Platform 0. It says which microcode updates fit; Linux reads it without expecting a fault.
@@ -199,6 +213,8 @@ defineMsrs([
     field: S.TSC_ADJUST,
     write: writeTscAdjust,
   },
+  // Last branches and branch trapping are not offered, so no bit may be set.
+  { index: 0x1d9, name: "IA32_DEBUGCTL", cite: "SDM 3B 17.4.1", read: () => 0n, legal: onlyZero, write: () => {} },
   { index: 0x8b, name: "IA32_BIOS_SIGN_ID", cite: "SDM 3A 9.11.7.1", field: S.BIOS_SIGN_ID },
   {
     index: 0xce,

@@ -16,9 +16,40 @@ export interface Delivery {
   readonly time: number;
 }
 
+/** A VM exit, also that of a VM entry which failed (bit 31 of the reason). */
+export interface VmExit {
+  readonly processor: number;
+  /** The exit reason field; `exitName` names it. */
+  readonly reason: number;
+  /** The exit qualification; exact below 2^53. */
+  readonly qualification: number;
+  /** The guest's RIP. */
+  readonly ip: number;
+  /** Virtual time in nanoseconds. */
+  readonly time: number;
+}
+/** A VM entry that succeeded; `ip` is the guest's RIP before an event is injected. */
+export interface VmEntry {
+  readonly processor: number;
+  readonly ip: number;
+  readonly time: number;
+}
+/** A VM entry that was refused, and the manual's rule that the VMCS breaks. */
+export interface VmRefusal {
+  readonly processor: number;
+  readonly rule: string;
+  readonly cite: string;
+  /** 7 or 8: VM-instruction error; 33: VM exit for an invalid guest state. */
+  readonly code: number;
+  readonly time: number;
+}
+
 /** The probes of one machine, shared by its processors. */
 export class CpuProbes {
   readonly deliveries = new Probe<Delivery>("exceptions and interrupts");
+  readonly vmExit = new Probe<VmExit>("VM exits");
+  readonly vmEntry = new Probe<VmEntry>("VM entries");
+  readonly vmRefused = new Probe<VmRefusal>("VM entries refused");
   /** The guest asked for something that is not implemented; the run ends. */
   readonly unimplemented = new Probe<{ readonly processor: number; readonly what: Unimplemented }>("not implemented");
 }

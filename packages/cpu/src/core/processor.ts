@@ -4,6 +4,8 @@
  */
 
 import type { LocalApic } from "../apic/local.ts";
+import { EntryChecks } from "../vmx/checks/checks.ts";
+import { Vmx } from "../vmx/vmx.ts";
 import type { MemoryAccess, Rights } from "./access.ts";
 import type { BegunBlock, BlockCache } from "./blocks.ts";
 import type { Decoded } from "./decode.ts";
@@ -87,6 +89,9 @@ export class Processor {
   processors = 1;
   /** The local APIC, through which interrupts come; null: none, only NMI and INIT. */
   apic: LocalApic | null = null;
+  /** VMX operation, and the VMCS in use. */
+  readonly vmx = new Vmx();
+  readonly entryChecks: EntryChecks = new EntryChecks(this);
   /** Events for tools, shared by the processors of the machine. */
   probes = new CpuProbes();
   /** Debugging from outside, shared by the processors of the machine. */

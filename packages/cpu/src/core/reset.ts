@@ -28,6 +28,7 @@ export function resetProcessor(cpu: Processor): void {
   memory.u16[S.FCW >> 1] = 0x40;
   memory.u16[S.FTW >> 1] = 0xff; // every register holds +0
   cpu.signals = 0;
+  cpu.vmx.reset();
   cpu.apic?.reset();
   followApicBase(cpu);
   initialise(cpu);

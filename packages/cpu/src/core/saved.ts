@@ -15,6 +15,7 @@ import {
   u32,
 } from "@castaway/kit";
 import { localApicState } from "../apic/local.ts";
+import { restoreVmx, saveVmx, vmxState } from "../vmx/saved.ts";
 import { followApicBase } from "./apic-base.ts";
 import { armBreakpoints } from "./debug.ts";
 import { readFlags, writeFlags } from "./flags.ts";
@@ -53,6 +54,7 @@ export const processorState = record({
   begun: nullable(record({ physical: real, mode: u32, start: real, index: u32 })),
   passed: nullable(record({ linear: real, retired: real })),
   apic: nullable(localApicState),
+  vmx: vmxState,
 });
 export type ProcessorState = StateOf<typeof processorState>;
 
@@ -69,6 +71,7 @@ export function saveProcessor(cpu: Processor): ProcessorState {
     ),
     tlb: cpu.access.tlb.save(),
     apic: cpu.apic?.save() ?? null,
+    vmx: saveVmx(cpu),
     retired: cpu.retired(),
   };
 }
@@ -113,13 +116,14 @@ export function restoreProcessor(cpu: Processor, saved: ProcessorState): void {
   const { u8, i32: words } = cpu.memory;
   for (const field of architectural) u8.set(saved.registers[field.name]!, WINDOW + field.offset);
   writeFlags(cpu.memory, cpu.u32(S.RFLAGS));
-  const { registers: _r, tlb: entries, retired, apic, begun, ...rest } = saved;
+  const { registers: _r, tlb: entries, retired, apic, begun, vmx, ...rest } = saved;
   Object.assign(cpu, rest);
   cpu.begun = begun && { ...begun, block: null };
   words[S.BUDGET >> 2] = 0;
   cpu.remaining = 0;
   cpu.retiredEnd = retired;
   cpu.access.tlb.restore(entries as ReturnType<typeof cpu.access.tlb.save>);
+  restoreVmx(cpu, vmx);
   cpu.refresh();
   armBreakpoints(cpu);
   followApicBase(cpu);

@@ -196,6 +196,8 @@ export const S = {
   /** Derived: mode bits that are part of a block's key, see block.ts. */
   MODE: derived("mode", 4),
   CPL: derived("CPL", 4),
+  /** Derived: 1 in VMX non-root operation. */
+  NON_ROOT: derived("vmx.nonRoot", 4),
   /** Derived, nonzero where such an instruction faults: vector to raise (6 #UD or 7 #NM) for x87, MMX, SSE, AVX and WAIT. */
   X87_TRAP: derived("x87.trap", 4),
   MMX_TRAP: derived("mmx.trap", 4),

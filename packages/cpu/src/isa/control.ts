@@ -14,9 +14,15 @@ import { form, type HelperBody, type Instruction, instruction, rare } from "../c
 import type { Helper } from "../core/helpers.ts";
 import { refreshContext } from "../core/modes.ts";
 import { readMsr, writeMsr } from "../core/msr.ts";
-import { CR0_PE, CR4_OSXSAVE, CR4_PCE, CR4_PCIDE } from "../core/paging.ts";
+import { CR0_PE, CR0_TS, CR4_OSXSAVE, CR4_PCE, CR4_PCIDE } from "../core/paging.ts";
 import { isCanonical, type Processor } from "../core/processor.ts";
 import { RAX, RBX, RCX, RDX, S, SEG, segment } from "../core/state.ts";
+import {
+  exitAlways, exitByClts, exitByControlWrite, exitByCr3Read, exitByCr3Write, exitByCr8, exitByDebugRegister, exitByInvlpg, exitByInvpcid, exitByLmsw,
+  exitByMsr, exitIf, keptBits, requireEnabled, shownControl,
+} from "../vmx/intercepts.ts";
+import { registerOf } from "../vmx/operand-info.ts";
+import { EXIT } from "../vmx/reasons.ts";
 import { checkUmip } from "./segment.ts";
 
 const wordAt = (cpu: Processor, at: number, insn: Decoded) => (insn.long ? cpu.u64(at) : BigInt(cpu.u32(at)));
@@ -29,26 +35,38 @@ function checkControl(cpu: Processor, insn: Decoded, n: number): void {
   cpu.requireCpl0();
 }
 const readControl: HelperBody = (cpu, insn) => {
-  const [dst, src] = insn.operands, n = src!.reg;
+  const [dst, src] = insn.operands, n = src!.reg, register = registerOf(insn, 0);
   checkControl(cpu, insn, n);
-  cpu.x.write(dst!, n === 8 ? BigInt(readCr8(cpu)) : wordAt(cpu, CONTROL[n]!, insn));
+  if (n === 3) exitByCr3Read(cpu, register);
+  if (n === 8) exitByCr8(cpu, false, register);
+  if (n === 8) cpu.x.write(dst!, BigInt(readCr8(cpu)));
+  else if (n === 0 || n === 4) cpu.x.write(dst!, shownControl(cpu, n, wordAt(cpu, CONTROL[n]!, insn)));
+  else cpu.x.write(dst!, wordAt(cpu, CONTROL[n]!, insn));
 };
 const writeControl: HelperBody = (cpu, insn) => {
   const n = insn.operands[0]!.reg, from = S.GPR + insn.operands[1]!.reg, low = cpu.u32(from), high = insn.long ? cpu.u32(from + 4) | 0 : 0;
   checkControl(cpu, insn, n);
+  if (cpu.vmx.nonRoot) exitByWrite(cpu, n, low, high, registerOf(insn, 1));
   switch (n) {
-    case 0: writeCr0(cpu, low, high); return;
+    case 0: writeCr0(cpu, keptBits(cpu, 0, cpu.u32(S.CR0), low), high); return;
     case 2: cpu.setU32(S.CR2, low); cpu.setU32(S.CR2 + 4, high); return;
     case 3: writeCr3(cpu, low, high); return;
-    case 4: writeCr4(cpu, low, high); return;
+    case 4: writeCr4(cpu, keptBits(cpu, 4, cpu.u32(S.CR4), low), high); return;
     default: writeCr8(cpu, low, high);
   }
 };
+function exitByWrite(cpu: Processor, n: number, low: number, high: number, register: number): void {
+  if (n === 0 || n === 4) exitByControlWrite(cpu, n, low, high, register);
+  if (n === 3) exitByCr3Write(cpu, low, high, register);
+  if (n === 8) exitByCr8(cpu, true, register);
+}
 const readDebug: HelperBody = (cpu, insn) => {
+  if (cpu.vmx.nonRoot) exitByDebugRegister(cpu, insn.operands[1]!.reg, true, registerOf(insn, 0));
   const n = debugRegister(cpu, insn.operands[1]!.reg);
   cpu.x.write(insn.operands[0]!, wordAt(cpu, debugRegisterAt(n), insn));
 };
 const writeDebug: HelperBody = (cpu, insn) => {
+  if (cpu.vmx.nonRoot) exitByDebugRegister(cpu, insn.operands[0]!.reg, false, registerOf(insn, 1));
   const n = debugRegister(cpu, insn.operands[0]!.reg), from = S.GPR + insn.operands[1]!.reg;
   writeDebugRegister(cpu, n, cpu.u32(from), insn.long ? cpu.u32(from + 4) | 0 : 0);
 };
@@ -56,12 +74,17 @@ const writeDebug: HelperBody = (cpu, insn) => {
 /** SMSW shows CR0: 16 bits to memory, as many as the operand has to a register. */
 const smsw: HelperBody = (cpu, insn) => {
   checkUmip(cpu);
-  cpu.x.write(insn.operands[0]!, cpu.u64(S.CR0));
+  cpu.x.write(insn.operands[0]!, shownControl(cpu, 0, cpu.u64(S.CR0)));
 };
 /** LMSW writes PE, MP, EM and TS, and never clears PE. */
 const lmsw: HelperBody = (cpu, insn) => {
-  const value = Number(cpu.x.read(insn.operands[0]!)), old = cpu.u32(S.CR0);
-  writeCr0(cpu, (old & ~14) | (value & 15) | (old & CR0_PE), 0);
+  const value = Number(cpu.x.read(insn.operands[0]!) & 0xffffn), old = cpu.u32(S.CR0);
+  if (cpu.vmx.nonRoot) exitByLmsw(cpu, value, insn.hasMemory ? cpu.x.linear(cpu.x.address(insn.operands[0]!), 2, false) : -1);
+  writeCr0(cpu, keptBits(cpu, 0, old, (old & ~14) | (value & 15) | (old & CR0_PE)), 0);
+};
+const clts: HelperBody = (cpu) => {
+  exitByClts(cpu);
+  if (keptBits(cpu, 0, CR0_TS, 0) === 0) clearTaskSwitched(cpu); // not if the host owns the bit
 };
 
 // ---- TLB ----
@@ -69,11 +92,14 @@ const lmsw: HelperBody = (cpu, insn) => {
 const invlpg: HelperBody = (cpu, insn) => {
   const offset = cpu.x.address(insn.operands[0]!), base = cpu.u64(segment(insn.segment) + SEG.effectiveBase);
   const linear = BigInt.asUintN(64, base + offset) & cpu.u64(S.LINEAR_MASK);
+  if (cpu.vmx.nonRoot) exitByInvlpg(cpu, linear);
   if (insn.long && !isCanonical(linear)) return; // nothing happens, and nothing faults
   cpu.access.tlb.invalidate(insn.long ? Number(BigInt.asIntN(64, linear)) : Number(linear));
 };
 /** [SDM 2A "INVPCID"] */
 const invpcid: HelperBody = (cpu, insn) => {
+  requireEnabled(cpu, "enable INVPCID");
+  exitByInvpcid(cpu, insn);
   const { x } = cpu, [operand, memory] = insn.operands, type = x.read(operand!), at = x.address(memory!);
   const above = BigInt.asUintN(insn.addressSize, at + 8n), descriptor = x.load("operand", at, 64), linear = x.load("operand", above, 64);
   const pcid = Number(descriptor & 0xfffn), enabled = (cpu.u32(S.CR4) & CR4_PCIDE) !== 0, { tlb } = cpu.access;
@@ -115,11 +141,15 @@ export const controlHelpers: Record<string, Helper> = {
     return 0n;
   },
 };
-const hlt: HelperBody = (cpu) => setActivity(cpu, HALTED);
+const hlt: HelperBody = (cpu) => {
+  exitIf(cpu, "HLT exiting", EXIT.hlt);
+  setActivity(cpu, HALTED);
+};
 
 /** MONITOR checks its address as a load; MWAIT may end its wait at any time [SDM 2B], and does at once. */
 const monitor: HelperBody = (cpu, insn) => {
   if (cpu.cpl !== 0) cpu.fault("UD");
+  exitIf(cpu, "MONITOR exiting", EXIT.monitor);
   if (cpu.gpr32(RCX) !== 0) cpu.fault("GP", 0);
   const at = BigInt.asUintN(insn.addressSize, cpu.gpr(RAX));
   cpu.x.load("operand", at, 8);
@@ -128,6 +158,7 @@ const monitor: HelperBody = (cpu, insn) => {
 };
 const mwait: HelperBody = (cpu) => {
   if (cpu.cpl !== 0) cpu.fault("UD");
+  exitIf(cpu, "MWAIT exiting", EXIT.mwait, cpu.u32(S.MONITOR_ARMED));
   if (cpu.gpr32(RCX) & ~1) cpu.fault("GP", 0);
   cpu.setU32(S.MONITOR_ARMED, 0);
 };
@@ -135,17 +166,23 @@ const mwait: HelperBody = (cpu) => {
 // ---- model-specific registers, CPUID ----
 
 const rdmsr: HelperBody = (cpu) => {
+  exitByMsr(cpu, cpu.gpr32(RCX), false);
   const value = readMsr(cpu, cpu.gpr32(RCX));
   cpu.setGpr(RAX, value & 0xffffffffn);
   cpu.setGpr(RDX, value >> 32n);
 };
-const wrmsr: HelperBody = (cpu) => writeMsr(cpu, cpu.gpr32(RCX), cpu.gpr32(RAX), cpu.gpr32(RDX) | 0);
+const wrmsr: HelperBody = (cpu) => {
+  exitByMsr(cpu, cpu.gpr32(RCX), true);
+  writeMsr(cpu, cpu.gpr32(RCX), cpu.gpr32(RAX), cpu.gpr32(RDX) | 0);
+};
 /** No model offers performance counters, so there is none to name in ECX. */
 const rdpmc: HelperBody = (cpu) => {
   if (!(cpu.u32(S.CR4) & CR4_PCE)) cpu.requireCpl0();
+  exitIf(cpu, "RDPMC exiting", EXIT.rdpmc);
   cpu.fault("GP", 0);
 };
 const identify: HelperBody = (cpu) => {
+  exitAlways(cpu, EXIT.cpuid);
   const leaf = cpu.gpr32(RAX), [eax, ebx, ecx, edx] = cpuid(cpu, leaf, cpu.gpr32(RCX));
   if (leaf === 1) cpu.setU32(S.BIOS_SIGN_ID + 4, cpu.model.microcode); // how the revision is asked for [SDM 3A 9.11.7.1]
   cpu.setGpr32(RAX, eax);
@@ -167,6 +204,7 @@ const xgetbv: HelperBody = (cpu) => {
 const xsetbv: HelperBody = (cpu) => {
   checkXcr(cpu);
   cpu.requireCpl0();
+  exitAlways(cpu, EXIT.xsetbv);
   const low = cpu.gpr32(RAX), known = 3;
   if (cpu.gpr32(RCX) !== 0 || cpu.gpr32(RDX) !== 0 || low & ~known || !(low & 1)) cpu.fault("GP", 0);
   cpu.setNumber(S.XCR0, low);
@@ -189,12 +227,12 @@ export const controls: Instruction[] = [
   rare("mov", [form("0F 23 /r", "Dq,Rq", only64), form("0F 23 /r", "Dd,Rd", not64)], writeDebug, ends),
   rare("smsw", [form("0F 01 /4", "Mw"), form("0F 01 /4", "Rv")], smsw, control),
   rare("lmsw", [form("0F 01 /6", "Ew")], lmsw, endsSupervisor),
-  rare("clts", [form("0F 06")], clearTaskSwitched, endsSupervisor),
+  rare("clts", [form("0F 06")], clts, endsSupervisor),
   rare("invlpg", [form("0F 01 /7", "M")], invlpg, endsSupervisor),
   rare("invpcid", [form("66 0F 38 82 /r", "Gq,Mdq", { ...only64, feature: "invpcid" }), form("66 0F 38 82 /r", "Gd,Mdq", { ...not64, feature: "invpcid" })],
     invpcid, endsSupervisor),
-  rare("invd", [form("0F 08")], () => {}, supervisor),
-  rare("wbinvd", [form("0F 09")], () => {}, supervisor),
+  rare("invd", [form("0F 08")], (cpu) => exitAlways(cpu, EXIT.invd), supervisor),
+  rare("wbinvd", [form("0F 09")], (cpu) => exitIf(cpu, "WBINVD exiting", EXIT.wbinvd), supervisor),
   instruction("cli", [form("FA")], cli, control),
   instruction("sti", [form("FB")], sti, { ...control, shadow: true }),
   rare("hlt", [form("F4")], hlt, endsSupervisor),

@@ -5,6 +5,8 @@
 import type { Semantics } from "../core/exec.ts";
 import { form, type HelperBody, type Instruction, instruction, rare } from "../core/forms.ts";
 import { READ } from "../core/tlb.ts";
+import { exitIf } from "../vmx/intercepts.ts";
+import { EXIT } from "../vmx/reasons.ts";
 
 const nothing: Semantics = () => {};
 const undefinedOnPurpose: Semantics = (x) => x.raise("UD");
@@ -13,6 +15,11 @@ const undefinedOnPurpose: Semantics = (x) => x.raise("UD");
 const flush: HelperBody = (cpu, insn) => {
   const linear = cpu.x.linear(cpu.x.address(insn.operands[0]!), 1, false);
   if (cpu.access.look(READ, linear, "current") === 0) throw cpu.pendingFault;
+};
+
+const pause: HelperBody = (cpu) => {
+  exitIf(cpu, "PAUSE exiting", EXIT.pause);
+  cpu.yieldTurn();
 };
 
 export const hints: Instruction[] = [
@@ -24,7 +31,7 @@ export const hints: Instruction[] = [
   ], nothing),
   instruction("nop", [form("0F 0D /r", "Rv")], nothing, { vectors: { vendor: "#UD on AMD" } }),
   /** Who spins in a lock lets the other processors of the machine go on: their turns would else be spent in vain. */
-  rare("pause", [form("F3 90", "", { rexB: false })], (cpu) => cpu.yieldTurn(), { endsBlock: true }),
+  rare("pause", [form("F3 90", "", { rexB: false })], pause, { endsBlock: true }),
   instruction("endbr64", [form("F3 0F 1E FA")], nothing),
   instruction("endbr32", [form("F3 0F 1E FB")], nothing),
 

@@ -23,11 +23,12 @@ import { sseShuffle } from "./sse-shuffle.ts";
 import { stack } from "./stack.ts";
 import { strings } from "./string.ts";
 import { systemCalls } from "./syscall.ts";
+import { vmxInstructions } from "./vmx.ts";
 import { x87Instructions } from "./x87.ts";
 
 export const definitions: readonly Instruction[] = [
   ...arith, ...moves, ...stack, ...shifts, ...multiplication, ...bits, ...strings, ...branches, ...hints, ...misc,
   ...mmxState, ...sseControl, ...sseConvert, ...sseFloat, ...sseInteger, ...sseMove, ...sseShift, ...sseShuffle, ...fxsave,
   ...x87Instructions,
-  ...segments, ...far, ...controls, ...systemCalls,
+  ...segments, ...far, ...controls, ...systemCalls, ...vmxInstructions,
 ];

@@ -4,7 +4,9 @@ import { form, type Instruction, instruction } from "../core/forms.ts";
 import type { Helper } from "../core/helpers.ts";
 import { CR4_TSD } from "../core/paging.ts";
 import { RAX, RCX, RDX, S } from "../core/state.ts";
-import { readTsc } from "../core/tsc.ts";
+import { shownTsc } from "../core/tsc.ts";
+import { exitIf, requireEnabled } from "../vmx/intercepts.ts";
+import { EXIT } from "../vmx/reasons.ts";
 
 /** #BR unless the signed index lies between the two bounds in memory, both included. */
 const bound: Semantics = (x, index, bounds) => {
@@ -22,9 +24,17 @@ function timeStamp<V>(x: Exec<V>): void {
   x.setReg(RAX, tsc, 32);
   x.setReg(RDX, x.shr(tsc, x.const(32)), 32);
 }
+/** In a guest undefined unless its VMCS says otherwise. */
+const checkRdtscp = <V>(x: Exec<V>) => x.when(x.state(S.NON_ROOT, 4), () => { x.call("rdtscp.check"); });
 const rdtscp: Semantics = (x) => {
+  checkRdtscp(x);
   timeStamp(x);
   x.setReg(RCX, x.state(S.TSC_AUX, 4), 32);
+};
+
+const readProcessorId: Semantics = (x, dst) => {
+  checkRdtscp(x);
+  x.write(dst, x.state(S.TSC_AUX, 4));
 };
 
 /** There is always a number: CF is set, the other flags are cleared. */
@@ -36,7 +46,14 @@ const random: Semantics = (x, dst) => {
 
 const word = (value: bigint) => BigInt.asUintN(64, value);
 export const miscHelpers: Record<string, Helper> = {
-  "tsc.read": readTsc,
+  "tsc.read": (cpu) => {
+    exitIf(cpu, "RDTSC exiting", cpu.x.insn.def.name === "rdtscp" ? EXIT.rdtscp : EXIT.rdtsc);
+    return shownTsc(cpu);
+  },
+  "rdtscp.check": (cpu) => {
+    requireEnabled(cpu, "enable RDTSCP");
+    return 0n;
+  },
   /** SplitMix64 (Steele, Lea and Flood) over S.RANDOM, which the machine's configuration seeds: runs repeat. */
   random: (cpu) => {
     const state = word(cpu.u64(S.RANDOM) + 0x9e3779b97f4a7c15n);
@@ -55,7 +72,7 @@ export const misc: Instruction[] = [
   instruction("rdtsc", [form("0F 31", "", { feature: "tsc" })], timeStamp, CHANGES),
   instruction("rdtscp", [form("0F 01 F9", "", { feature: "rdtscp" })], rdtscp, CHANGES),
   instruction("rdpid", [form("F3 0F C7 /7", "Rq", { only64: true, feature: "rdpid" }), form("F3 0F C7 /7", "Rd", { not64: true, feature: "rdpid" })],
-    (x, dst) => x.write(dst, x.state(S.TSC_AUX, 4)), AUX),
+    readProcessorId, AUX),
   instruction("rdrand", [form("NFx 0F C7 /6", "Rv", { feature: "rdrand" })], random, CHANGES),
   instruction("rdseed", [form("NFx 0F C7 /7", "Rv", { feature: "rdseed" })], random, CHANGES),
 ];

@@ -14,6 +14,7 @@ import {
   TSS32, TSS32_BUSY, typeOf,
 } from "../core/segments.ts";
 import { CS, GS, LDTR, RSP, S, SS, TR } from "../core/state.ts";
+import { exitBySystemSegment, exitByTable, SYSTEM, TABLE } from "../vmx/intercepts.ts";
 
 const read16 = (cpu: Processor, insn: Decoded, n: number) => Number(cpu.x.read(insn.operands[n]!) & 0xffffn);
 
@@ -70,21 +71,29 @@ export function checkUmip(cpu: Processor): void { if (cpu.u32(S.CR4) & CR4_UMIP)
 
 const storeSelector = (n: number): HelperBody => (cpu, insn) => {
   checkUmip(cpu);
+  exitBySystemSegment(cpu, insn, n === LDTR ? SYSTEM.sldt : SYSTEM.str);
   cpu.x.write(insn.operands[0]!, BigInt(cpu.selector(n)));
 };
-const storeTable = (base: number, limit: number): HelperBody => (cpu, insn) => {
+const storeTable = (base: number, limit: number, which: number): HelperBody => (cpu, insn) => {
   checkUmip(cpu);
+  exitByTable(cpu, insn, which);
   const { x } = cpu, at = x.address(insn.operands[0]!), above = BigInt.asUintN(insn.addressSize, at + 2n);
   x.probeWrite("operand", at, 2);
   x.store("operand", above, insn.long ? 64 : 32, insn.long ? cpu.u64(base) : BigInt(cpu.u32(base)));
   x.store("operand", at, 16, BigInt(cpu.u32(limit)));
 };
-const loadTable = (base: number, limit: number): HelperBody => (cpu, insn) => {
+const loadTable = (base: number, limit: number, which: number): HelperBody => (cpu, insn) => {
+  exitByTable(cpu, insn, which);
   const { x } = cpu, at = x.address(insn.operands[0]!), above = BigInt.asUintN(insn.addressSize, at + 2n);
   const newLimit = Number(x.load("operand", at, 16)), value = x.load("operand", above, insn.long ? 64 : 32);
   if (insn.long && BigInt.asIntN(48, value) !== BigInt.asIntN(64, value)) cpu.fault("GP", 0);
   cpu.setU64(base, insn.long || insn.operandSize === 32 ? value : value & 0xffffffn); // 24 bits with a 16-bit operand
   cpu.setNumber(limit, newLimit);
+};
+
+const loadSystem = (load: typeof loadLdt, which: number): HelperBody => (cpu, insn) => {
+  exitBySystemSegment(cpu, insn, which);
+  load(cpu, read16(cpu, insn, 0));
 };
 
 // ---- questions about descriptors: ZF says whether the answer is valid ----
@@ -155,14 +164,14 @@ export const segments: Instruction[] = [
 
   rare("sldt", [form("0F 00 /0", "Mw", prot), form("0F 00 /0", "Rv", prot)], storeSelector(LDTR), tables),
   rare("str", [form("0F 00 /1", "Mw", prot), form("0F 00 /1", "Rv", prot)], storeSelector(TR), tables),
-  rare("lldt", [form("0F 00 /2", "Ew", prot)], (cpu, insn) => loadLdt(cpu, read16(cpu, insn, 0)), privileged),
-  rare("ltr", [form("0F 00 /3", "Ew", prot)], (cpu, insn) => loadTask(cpu, read16(cpu, insn, 0)), privileged),
+  rare("lldt", [form("0F 00 /2", "Ew", prot)], loadSystem(loadLdt, SYSTEM.lldt), privileged),
+  rare("ltr", [form("0F 00 /3", "Ew", prot)], loadSystem(loadTask, SYSTEM.ltr), privileged),
   rare("verr", [form("0F 00 /4", "Ew", prot)], verifyRead),
   rare("verw", [form("0F 00 /5", "Ew", prot)], verifyWrite),
-  rare("sgdt", [form("0F 01 /0", "M")], storeTable(S.GDTR_BASE, S.GDTR_LIMIT), tables),
-  rare("sidt", [form("0F 01 /1", "M")], storeTable(S.IDTR_BASE, S.IDTR_LIMIT), tables),
-  rare("lgdt", [form("0F 01 /2", "M")], loadTable(S.GDTR_BASE, S.GDTR_LIMIT), privileged),
-  rare("lidt", [form("0F 01 /3", "M")], loadTable(S.IDTR_BASE, S.IDTR_LIMIT), privileged),
+  rare("sgdt", [form("0F 01 /0", "M")], storeTable(S.GDTR_BASE, S.GDTR_LIMIT, TABLE.sgdt), tables),
+  rare("sidt", [form("0F 01 /1", "M")], storeTable(S.IDTR_BASE, S.IDTR_LIMIT, TABLE.sidt), tables),
+  rare("lgdt", [form("0F 01 /2", "M")], loadTable(S.GDTR_BASE, S.GDTR_LIMIT, TABLE.lgdt), privileged),
+  rare("lidt", [form("0F 01 /3", "M")], loadTable(S.IDTR_BASE, S.IDTR_LIMIT, TABLE.lidt), privileged),
   rare("lar", [form("0F 02 /r", "Gv,Ew", prot)], loadAccessRights),
   rare("lsl", [form("0F 03 /r", "Gv,Ew", prot)], loadLimit),
   instruction("arpl", [form("63 /r", "Ew,Gw", { not64: true, protectedOnly: true })], adjustPrivilege),

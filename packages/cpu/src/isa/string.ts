@@ -9,6 +9,8 @@ import { form, type Instruction, instruction } from "../core/forms.ts";
 import type { Helper } from "../core/helpers.ts";
 import type { Processor } from "../core/processor.ts";
 import { ES, RAX, RDI, RDX, RSI, S, SEG, segment, TR } from "../core/state.ts";
+import { exitByPort, PORT_IMMEDIATE, PORT_IN, PORT_REPEATED, PORT_STRING, wantsPort } from "../vmx/intercepts.ts";
+import { stringInfo } from "../vmx/operand-info.ts";
 import { subFlags } from "./arith.ts";
 
 const pointer = <V>(x: Exec<V>, register: number): V => x.reg(register, x.shape.addressSize);
@@ -74,10 +76,25 @@ const output: Semantics = (x, to, src) => {
 };
 const portNumber = <V>(x: Exec<V>, operand: Operand): V => x.zext(x.read(operand), 16);
 
-/** Ports are free within IOPL, except in virtual-8086 mode; else the TSS decides. */
+/** Ports are free within IOPL, except in virtual-8086 mode; else the TSS decides. In a guest its VMCS does, after that. */
 function checkPorts<V>(x: Exec<V>, port: V, bytes: V): void {
   const flags = x.state(S.FLAGS, 4), iopl = x.and(x.shr(flags, x.const(12)), x.const(3));
-  x.when(x.or(x.ltU(iopl, x.state(S.CPL, 4)), x.bit(flags, 17)), () => { x.call("io.check", port, bytes); });
+  const restricted = x.or(x.ltU(iopl, x.state(S.CPL, 4)), x.bit(flags, 17));
+  x.when(x.or(restricted, x.state(S.NON_ROOT, 4)), () => { x.call("io.check", port, bytes); });
+}
+/** Tells the hypervisor all about the access at hand, if it wants to know. */
+function exitIfWanted(cpu: Processor, port: number, bytes: number): void {
+  if (!wantsPort(cpu, port, bytes)) return;
+  const { insn } = cpu.x, { name } = insn.def, string = name === "ins" || name === "outs", input = name.startsWith("in");
+  const immediate = insn.operands.some(({ kind }) => kind === "imm");
+  const how = (input ? PORT_IN : 0) | (string ? PORT_STRING : 0) | (insn.repeat === "none" ? 0 : PORT_REPEATED) | (immediate ? PORT_IMMEDIATE : 0);
+  exitByPort(cpu, how, port, bytes, string ? stringAddress(cpu, input) : -1, string ? stringInfo(insn) : 0);
+}
+/** The linear address of the string element, unchecked. */
+function stringAddress(cpu: Processor, input: boolean): number {
+  const { insn } = cpu.x, n = input ? ES : insn.segment, offset = BigInt.asUintN(insn.addressSize, cpu.gpr(input ? RDI : RSI));
+  const linear = (cpu.u64(segment(n) + SEG.effectiveBase) + offset) & cpu.u64(S.LINEAR_MASK);
+  return Number(insn.long ? BigInt.asIntN(64, linear) : linear);
 }
 /** #GP(0) unless CPL is within IOPL or the TSS's bitmap has a 0 for every port of the access [SDM 1 19.5.2]. */
 function checkPort(cpu: Processor, port: number, bytes: number): void {
@@ -96,6 +113,7 @@ function checkPort(cpu: Processor, port: number, bytes: number): void {
 export const portHelpers: Record<string, Helper> = {
   "io.check": (cpu, [port, bytes]) => {
     checkPort(cpu, Number(port), Number(bytes));
+    exitIfWanted(cpu, Number(port), Number(bytes));
     return 0n;
   },
   "port.read": (cpu, [port, bytes]) => {
