@@ -73,11 +73,16 @@ const CR4_FEATURES: readonly (readonly [bit: number, feature: Feature | null])[]
   [CR4_SMAP, "smap"],
 ];
 /** The bits of CR4 that this model has. */
-export const cr4Bits = (cpu: Processor): number =>
+export const cr4Bits = ({ model }: Pick<Processor, "model">): number =>
   CR4_FEATURES.reduce(
-    (bits, [bit, feature]) => (feature === null || cpu.model.features.has(feature) ? bits | bit : bits),
+    (bits, [bit, feature]) => (feature === null || model.features.has(feature) ? bits | bit : bits),
     0,
   );
+/** The bits of IA32_EFER that this model has. */
+export const eferBits = ({ model: { features } }: Pick<Processor, "model">): number =>
+  (features.has("syscall") ? EFER_SCE : 0) |
+  (features.has("lm") ? EFER_LME | EFER_LMA : 0) |
+  (features.has("nx") ? EFER_NXE : 0);
 
 const isPaePaging = (cr0: number, cr4: number, efer: number) =>
   (cr0 & CR0_PG) !== 0 && (cr4 & CR4_PAE) !== 0 && !(efer & EFER_LMA);
@@ -145,6 +150,9 @@ export function flushTlb(cpu: Processor): void {
 
 /** Reserved bits of a PDPTE: 2:1, 8:5 and those beyond the physical address width [SDM 3A table 4-8]. */
 const PDPTE_RESERVED = 0x1e6;
+/** May an entry with these two words be loaded? */
+export const isLegalPdpte = (low: number, high: number): boolean =>
+  !(low & 1) || (!(low & PDPTE_RESERVED) && !(high & BEYOND_PHYSICAL));
 /** Loads the four PDPTE registers of PAE paging, or faults before any of them changed [SDM 3A 4.4.1]. */
 export function loadPdptes(cpu: Processor, cr3: number): void {
   const words = readPdptes(cpu, cr3);
@@ -157,9 +165,8 @@ function readPdptes({ memory }: Processor, cr3: number): number[] {
   const at = (cr3 & ~31) >>> 0;
   return Array.from({ length: 8 }, (_, i) => memory.read32(at + 4 * i));
 }
-/** Those that are present have no reserved bit set. */
 const arePdptes = (words: readonly number[]): boolean =>
-  [0, 2, 4, 6].every((i) => !(words[i]! & 1) || !(words[i]! & PDPTE_RESERVED || words[i + 1]! & BEYOND_PHYSICAL));
+  [0, 2, 4, 6].every((i) => isLegalPdpte(words[i]!, words[i + 1]!));
 
 /** MOV to CR4 [SDM 3A 2.5, 4.10.4.1]. */
 export function writeCr4(cpu: Processor, low: number, high: number): void {

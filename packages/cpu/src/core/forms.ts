@@ -69,7 +69,10 @@ export type Feature =
   | "umip"
   | "unrestrictedGuest"
   | "erms"
-  | "archCapabilities";
+  | "archCapabilities"
+  | "ept"
+  | "vpid"
+  | "unrestrictedGuest";
 
 export interface FormOptions {
   /** #UD in 64-bit mode; #UD outside of it. */

@@ -104,6 +104,8 @@ const MEMORY_TYPES = (1 << 0) | (1 << 1) | (1 << 4) | (1 << 5) | (1 << 6),
 const isType = (value: number, types: number) => value < 8 && ((types >> value) & 1) !== 0;
 const typesIn = (types: number) => (low: number, high: number) =>
   [0, 8, 16, 24].every((shift) => isType((low >>> shift) & 0xff, types) && isType((high >>> shift) & 0xff, types));
+/** May IA32_PAT hold this value [SDM 3A 11.12.2]? */
+export const isLegalPat = typesIn(PAT_TYPES);
 const onlyZero = (low: number, high: number) => low === 0 && high === 0;
 const many = (count: number, row: (i: number) => Msr): Msr[] => Array.from({ length: count }, (_, i) => row(i));
 
@@ -315,7 +317,7 @@ defineMsrs([
       legal: typesIn(MEMORY_TYPES),
     }),
   ),
-  { index: 0x277, name: "IA32_PAT", cite: "SDM 3A 11.12.2", feature: "pat", field: S.PAT, legal: typesIn(PAT_TYPES) },
+  { index: 0x277, name: "IA32_PAT", cite: "SDM 3A 11.12.2", feature: "pat", field: S.PAT, legal: isLegalPat },
   {
     index: 0x2ff,
     name: "IA32_MTRR_DEF_TYPE",

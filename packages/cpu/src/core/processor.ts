@@ -91,7 +91,7 @@ export class Processor {
   apic: LocalApic | null = null;
   /** VMX operation, and the VMCS in use. */
   readonly vmx = new Vmx();
-  readonly entryChecks: EntryChecks = new EntryChecks(this);
+  readonly entryChecks: EntryChecks;
   /** Events for tools, shared by the processors of the machine. */
   probes = new CpuProbes();
   /** Debugging from outside, shared by the processors of the machine. */
@@ -106,6 +106,7 @@ export class Processor {
     this.model = model;
     this.board = board;
     this.pendingFault = access.fault;
+    this.entryChecks = new EntryChecks(this);
   }
 
   // ---- state fields, by their addresses in S ----

@@ -5,14 +5,14 @@ import { form, type HelperBody, type Instruction, rare } from "../core/forms.ts"
 import { CR0_PE, CR4_VMXE } from "../core/paging.ts";
 import { isCanonical, type Processor } from "../core/processor.ts";
 import { S } from "../core/state.ts";
-import { CR0_FIXED0, CR4_FIXED0, isEptPointer } from "../vmx/capabilities.ts";
+import { CR0_FIXED0, CR4_FIXED0 } from "../vmx/capabilities.ts";
 import { enter } from "../vmx/entry.ts";
 import { exitInstruction } from "../vmx/exit.ts";
 import { F } from "../vmx/fields.ts";
 import { displacement, operandInfo, operandsInfo } from "../vmx/operand-info.ts";
 import { EXIT, VMFAIL } from "../vmx/reasons.ts";
 import { clearVmcs, isRegionAddress, leaveVmx, loadVmcs, revisionAt } from "../vmx/region.ts";
-import { invalidateEpt, invalidateVpid } from "../vmx/spaces.ts";
+import { invalidateEpt, invalidateVpid, isEptPointer } from "../vmx/spaces.ts";
 import { NO_POINTER, OUTSIDE, ROOT } from "../vmx/vmx.ts";
 import { readField, writeField } from "../vmx/vmread.ts";
 

@@ -27,8 +27,9 @@ export const operandsInfo = (insn: Decoded, first: number, second: number): numb
 /** LGDT and its kin: bit 11 says that the operand size is 32 or 64. */
 export const tableInfo = (insn: Decoded, identity: number): number =>
   memoryInfo(insn) | (insn.long || insn.operandSize === 32 ? 1 << 11 : 0) | (identity << 28);
-/** Without a memory operand of ModRM: INS and OUTS. */
-export const stringInfo = (insn: Decoded): number => (sizeCode(insn.addressSize) << 7) | (insn.segment << 15);
+/** INS and OUTS; only OUTS has a segment to tell of. */
+export const stringInfo = (insn: Decoded): number =>
+  (sizeCode(insn.addressSize) << 7) | (insn.def.name === "outs" ? insn.segment << 15 : 0);
 
 /** The exit qualification of those: the displacement, to which that of RIP-relative addressing has RIP added. */
 export function displacement(cpu: Processor, insn: Decoded): number {

@@ -1,6 +1,7 @@
 /** Which translations are in use, and which must go: VPIDs and EPT pointers as realms of the TLB [SDM 3C 28.3]. */
 import { spaceOf } from "../core/control.ts";
 import { refreshContext } from "../core/modes.ts";
+import { PHYSICAL_BITS } from "../core/paging.ts";
 import { PAGE } from "../core/physical.ts";
 import type { Processor } from "../core/processor.ts";
 import { NO_EPT } from "../core/tlb.ts";
@@ -24,14 +25,20 @@ export function enterGuestSpace(cpu: Processor): void {
   resumeGuestSpace(cpu);
   cpu.access.tlb.enterRealm(vpid, ept, spaceOf(cpu), vpid === 0);
 }
+/** What translates the guest's physical addresses, and its APIC-access page: also after a state was restored. */
+export function resumeGuestSpace(_cpu: Processor): void {}
 /** VM exit, with the host's control registers loaded and the guest's controls still known. */
 export function leaveGuestSpace(cpu: Processor): void {
   const { vpid } = guestRealm(cpu);
-  cpu.access.setNested(null);
-  cpu.access.setApicPage(null);
   cpu.access.tlb.enterRealm(0, NO_EPT, spaceOf(cpu), vpid === 0);
 }
 
+/** Would VM entry accept this EPT pointer? Its type is UC or WB, its walk has four steps [SDM 3C 26.2.1.1]. */
+export function isEptPointer(pointer: bigint): boolean {
+  const low = Number(pointer & 0xfffn),
+    type = low & 7;
+  return (type === 0 || type === 6) && (low & 0xfb8) === 3 << 3 && pointer >> BigInt(PHYSICAL_BITS) === 0n;
+}
 /** INVEPT; null: of all EPT pointers. */
 export function invalidateEpt(cpu: Processor, pointer: bigint | null): void {
   const { tlb } = cpu.access;
