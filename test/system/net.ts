@@ -1,6 +1,7 @@
 /** `npm run system -- net [NAME] [--all]`: machines with their e1000 on a simulated network, see docs/system-tests.md. */
 import type { Counts } from "../../scripts/counts.ts";
 import type { SystemOptions } from "./cpu.ts";
+import { networkBootedProgram } from "./net/pxe/program.ts";
 import { twoMachinesInBothOrders } from "./net/two-machines.ts";
 
 interface Case {
@@ -13,6 +14,7 @@ interface Case {
 }
 
 const cases: readonly Case[] = [
+  { name: "pxe", about: "a program by iPXE and TFTP, then the local disk", play: networkBootedProgram },
   { name: "two-machines", about: "two machines with iPXE on one switch", play: twoMachinesInBothOrders },
 ];
 
