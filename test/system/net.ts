@@ -2,6 +2,7 @@
 import type { Counts } from "../../scripts/counts.ts";
 import type { SystemOptions } from "./cpu.ts";
 import { networkBootedProgram } from "./net/pxe/program.ts";
+import { threeMachines } from "./net/three-machines.ts";
 import { twoMachinesInBothOrders } from "./net/two-machines.ts";
 
 interface Case {
@@ -16,6 +17,7 @@ interface Case {
 const cases: readonly Case[] = [
   { name: "pxe", about: "a program by iPXE and TFTP, then the local disk", play: networkBootedProgram },
   { name: "two-machines", about: "two machines with iPXE on one switch", play: twoMachinesInBothOrders },
+  { name: "three-machines", about: "the example of docs/network.md", play: threeMachines },
 ];
 
 /** Those that `only` names: one exactly, else all whose names contain it. Without it the quick ones, or all. */

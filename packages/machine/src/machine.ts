@@ -67,7 +67,8 @@ export class Machine {
   readonly keyboard: Keys;
   /** Typed events of all parts. */
   readonly probes: MachineProbes;
-  readonly #configuration: Configuration;
+  /** What must be equal in a machine that restores this one's snapshots. */
+  readonly configuration: Configuration;
   /** What made the processors stop, if something but themselves did. */
   #stop: { reason: MachineStopReason; detail: string } | null = null;
   #resetWanted: "guest" | "triple fault" | null = null;
@@ -90,7 +91,7 @@ export class Machine {
       },
     );
     const { board } = this;
-    this.#configuration = configurationOf(settled, board.cpu);
+    this.configuration = configurationOf(settled, board.cpu);
     this.com1 = new SerialPort((bytes) => {
       board.com1.receive(bytes);
       this.#told();
@@ -217,12 +218,12 @@ export class Machine {
    * @param compress default true; takes about a second for 100 MiB of used memory
    */
   async save({ compress = true }: { compress?: boolean } = {}): Promise<Uint8Array> {
-    return writeSnapshot(this.#configuration, this.saveState(), compress);
+    return writeSnapshot(this.configuration, this.saveState(), compress);
   }
   /** @throws StateError if the bytes are damaged, or are of another version or another machine; nothing is restored then. */
   async restore(snapshot: Uint8Array): Promise<void> {
     const { header, state } = await readSnapshot(snapshot);
-    checkConfiguration(header.configuration, this.#configuration);
+    checkConfiguration(header.configuration, this.configuration);
     this.restoreState(state);
   }
   /** What {@link save} writes, uncompressed and without the header: for many saves in one process. */
