@@ -1,6 +1,9 @@
 /** `npm run system -- net [NAME] [--all]`: machines with their e1000 on a simulated network, see docs/system-tests.md. */
 import type { Counts } from "../../scripts/counts.ts";
 import type { SystemOptions } from "./cpu.ts";
+import { readsByAoe, writesByAoe } from "./net/aoe.ts";
+import { linuxByDhcp } from "./net/dhcp.ts";
+import { largePings, manyFragments, smallPings } from "./net/pings.ts";
 import { networkBootedProgram } from "./net/pxe/program.ts";
 import { threeMachines } from "./net/three-machines.ts";
 import { twoMachinesInBothOrders } from "./net/two-machines.ts";
@@ -18,6 +21,14 @@ const cases: readonly Case[] = [
   { name: "pxe", about: "a program by iPXE and TFTP, then the local disk", play: networkBootedProgram },
   { name: "two-machines", about: "two machines with iPXE on one switch", play: twoMachinesInBothOrders },
   { name: "three-machines", about: "the example of docs/network.md", play: threeMachines },
+  { name: "dhcp", about: "Linux gets, keeps and gives back an address", play: linuxByDhcp },
+  { name: "ping", about: "two Linux machines, without and with losses", play: smallPings },
+  { name: "ping-jumbo", about: "the same with large frames", play: largePings },
+  { name: "ping-fragments", about: "the same with 41 fragments", long: true, play: manyFragments },
+  { name: "aoe", about: "Linux reads a file by AoE", play: () => readsByAoe({ file: "random" }) },
+  { name: "aoe-jumbo", about: "the same in large frames", play: () => readsByAoe({ file: "short", mtu: 9000 }) },
+  { name: "aoe-loss", about: "the same with 2 % loss", play: () => readsByAoe({ file: "short", loss: 0.02 }) },
+  { name: "aoe-write", about: "Linux writes to its overlay", play: writesByAoe },
 ];
 
 /** Those that `only` names: one exactly, else all whose names contain it. Without it the quick ones, or all. */
