@@ -5,6 +5,7 @@ import { readsByAoe, writesByAoe } from "./net/aoe.ts";
 import { linuxByDhcp } from "./net/dhcp.ts";
 import { largePings, manyFragments, smallPings } from "./net/pings.ts";
 import { networkBootedProgram } from "./net/pxe/program.ts";
+import { throughput } from "./net/stream/throughput.ts";
 import { threeMachines } from "./net/three-machines.ts";
 import { twoMachinesInBothOrders } from "./net/two-machines.ts";
 
@@ -21,6 +22,7 @@ const cases: readonly Case[] = [
   { name: "pxe", about: "a program by iPXE and TFTP, then the local disk", play: networkBootedProgram },
   { name: "two-machines", about: "two machines with iPXE on one switch", play: twoMachinesInBothOrders },
   { name: "three-machines", about: "the example of docs/network.md", play: threeMachines },
+  { name: "throughput", about: "a stream over 1 Gbit/s by the e1000", play: throughput },
   { name: "dhcp", about: "Linux gets, keeps and gives back an address", play: linuxByDhcp },
   { name: "ping", about: "two Linux machines, without and with losses", play: smallPings },
   { name: "ping-jumbo", about: "the same with large frames", play: largePings },

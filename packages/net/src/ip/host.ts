@@ -211,7 +211,8 @@ export class Host implements EthernetCard {
   ): void {
     const to = typeof address === "number" ? address : parseIp(address);
     const sequence = this.#pings.start(to, timeout, done);
-    const data = Uint8Array.from({ length: Math.min(size, this.largestDatagram) }, (_, at) => at);
+    const data = new Uint8Array(Math.min(size, this.largestDatagram));
+    for (let at = 0; at < data.length; at++) data[at] = at;
     const rest = ((pingIdentifier << 16) | sequence) >>> 0;
     this.#sendIpv4(to, protocol.icmp, buildIcmp({ type: icmpType.echoRequest, code: 0, rest, data }));
   }
