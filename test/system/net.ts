@@ -4,7 +4,9 @@ import type { SystemOptions } from "./cpu.ts";
 import { readsByAoe, writesByAoe } from "./net/aoe.ts";
 import { linuxByDhcp } from "./net/dhcp.ts";
 import { largePings, manyFragments, smallPings } from "./net/pings.ts";
+import { lateServer, lossyWire, noFile, noServer } from "./net/pxe/failures.ts";
 import { networkBootedProgram } from "./net/pxe/program.ts";
+import { diskOnAServer, diskOverALossyWire } from "./net/pxe/sanboot.ts";
 import { throughput } from "./net/stream/throughput.ts";
 import { threeMachines } from "./net/three-machines.ts";
 import { twoMachinesInBothOrders } from "./net/two-machines.ts";
@@ -20,6 +22,12 @@ interface Case {
 
 const cases: readonly Case[] = [
   { name: "pxe", about: "a program by iPXE and TFTP, then the local disk", play: networkBootedProgram },
+  { name: "sanboot", about: "a machine without a disk boots one on an AoE server", play: diskOnAServer },
+  { name: "sanboot-loss", about: "the same with 2 % loss", long: true, play: diskOverALossyWire },
+  { name: "pxe-no-server", about: "nobody answers iPXE, the disk is booted", play: noServer },
+  { name: "pxe-no-file", about: "TFTP has no such file, the disk is booted", play: noFile },
+  { name: "pxe-late", about: "the server is plugged in when iPXE has asked once", play: lateServer },
+  { name: "pxe-loss", about: "the machine's cable loses 2 % of the frames", play: lossyWire },
   { name: "two-machines", about: "two machines with iPXE on one switch", play: twoMachinesInBothOrders },
   { name: "three-machines", about: "the example of docs/network.md", play: threeMachines },
   { name: "throughput", about: "a stream over 1 Gbit/s by the e1000", play: throughput },

@@ -6,15 +6,17 @@
  *     lan.guest.screen("program.elf... ok", seconds(5));
  */
 import assert from "node:assert/strict";
-import type { BlockDevice, Nanoseconds } from "@castaway/kit";
+import { type BlockDevice, type Nanoseconds, us } from "@castaway/kit";
 import {
   AoeServer,
   Capture,
   DhcpServer,
   Host,
+  type Link,
   type LinkOptions,
   Network,
   parseMac,
+  type Socket,
   type Switch,
   TftpServer,
 } from "@castaway/net";
@@ -40,7 +42,15 @@ export interface BootLanOptions {
   readonly link?: LinkOptions;
   /** When the server is plugged in; at power-on if left out. Infinity: never. */
   readonly serverAt?: Nanoseconds;
+  /** Virtual time that an access to a register of a device takes; see `Costs`. */
+  readonly device?: Nanoseconds;
 }
+
+/**
+ * iPXE waits by asking its card over and over, 260 instructions and a read of ICR a time, so a second of waiting costs
+ * seconds here. Where a wait is what is tested the bus is this slow.
+ */
+export const SLOW_BUS = us(20);
 
 /** What the server's probes and counters told. */
 export class Server {
@@ -71,6 +81,7 @@ export class BootLan {
   readonly lan = this.net.switch({ ports: 4 });
   readonly guest: Guest;
   readonly #options: BootLanOptions;
+  readonly #socket: Socket;
   readonly #capture = new Capture();
   readonly #start = performance.now();
   readonly #events: { readonly what: string; readonly at: Nanoseconds; readonly host: number }[] = [];
@@ -78,18 +89,28 @@ export class BootLan {
 
   constructor(options: BootLanOptions) {
     this.#options = options;
-    const socket = this.net.socket(this.lan, options.link);
+    const socket = (this.#socket = this.net.socket(this.lan, options.link));
     const pc = new Machine({
       firmware: { bios: blob("seabios/bios.bin"), videoBios: blob("seabios/vgabios-stdvga.bin") },
       memory: "64MiB",
       boot: ["network", "disk"],
       networkCards: [{ port: socket, rom: blob("ipxe/pxe-e1000.rom") }],
       disks: options.disk === undefined ? [] : [options.disk],
+      costs: options.device === undefined ? {} : { device: options.device },
     });
     this.net.join(machineParty(pc), socket);
     this.#capture.watch(this.net.tap(this.lan, 0));
     this.guest = new Guest(pc, this.#start, (atMost) => this.#run(atMost));
+    const end = pc.probes.networkCards[0]!.sent.on(() => {
+      this.note("first frame", pc.now);
+      end();
+    });
     if (options.serverAt === undefined) this.#plugServer();
+  }
+
+  /** What the machine's cable did. */
+  get link(): Link {
+    return this.net.linkOf(this.#socket);
   }
 
   /** The server, which must be there by now. */
@@ -112,12 +133,16 @@ export class BootLan {
     });
   }
 
+  /** When it happened first. @throws Error if it did not */
+  at(what: string): Nanoseconds {
+    return this.#event(what).at;
+  }
+
   /** What happened first under each of these names, in seconds of virtual time and of time here since power-on. */
   times(...names: string[]): string {
     const time = (name: string) => {
-      const event = this.#events.find(({ what }) => what === name);
-      assert.ok(event !== undefined, `no "${name}" in: ${this.#events.map(({ what }) => what).join(", ")}`);
-      return `${name} ${(event.at / 1e9).toFixed(2)} s (here ${(event.host / 1e3).toFixed(1)} s)`;
+      const { at, host } = this.#event(name);
+      return `${name} ${(at / 1e9).toFixed(2)} s (here ${(host / 1e3).toFixed(1)} s)`;
     };
     return names.map(time).join(", ");
   }
@@ -125,6 +150,12 @@ export class BootLan {
   /** What tshark reads on the machine's cable; null if it is not installed. @throws Error if it finds wrong frames */
   read(...fields: string[]): string[] | null {
     return readByTshark(this.#capture.bytes(), fields);
+  }
+
+  #event(name: string) {
+    const event = this.#events.find(({ what }) => what === name);
+    assert.ok(event !== undefined, `no "${name}" in: ${this.#events.map(({ what }) => what).join(", ")}`);
+    return event;
   }
 
   #run(atMost: Nanoseconds) {
@@ -136,6 +167,7 @@ export class BootLan {
   }
 
   #plugServer(): void {
+    this.note("server");
     this.#server = new Server(this.net, this.lan, this.#options, (what) => this.note(what));
   }
 }

@@ -25,8 +25,8 @@ function checksum(bytes: Uint8Array): string {
   return (sum >>> 0).toString(16).padStart(8, "0");
 }
 
-/** Boots, up to the program's end. @returns what it printed, by what stands before the first ": " */
-export function bootProgram(options: Partial<BootLanOptions> = {}): { lan: BootLan; said: Map<string, string[]> } {
+/** Boots, up to the program's end, and checks what it printed. */
+export function bootProgram(options: Partial<BootLanOptions> = {}): BootLan {
   const files = { "boot.ipxe": SCRIPT, "program.elf": multibootProgram(), "module.bin": MODULE };
   const lan = new BootLan({ files, boot: "boot.ipxe", disk: demoImage(), ...options });
   const { debugLog, com1 } = lan.guest.pc;
@@ -40,7 +40,8 @@ export function bootProgram(options: Partial<BootLanOptions> = {}): { lan: BootL
     const [, label, value] = /^(.*?): (.*)$/.exec(line) ?? [];
     if (label !== undefined && value !== undefined) said.set(label, [...(said.get(label) ?? []), value]);
   }
-  return { lan, said };
+  checkSaid(said);
+  return lan;
 }
 
 /** What the program was given is what the server has and what the machine is. */
@@ -61,8 +62,7 @@ function checkSaid(said: ReadonlyMap<string, string[]>): void {
 }
 
 export function networkBootedProgram(): string {
-  const { lan, said } = bootProgram();
-  checkSaid(said);
+  const lan = bootProgram();
   playDemo(lan.guest);
   lan.note("off");
   const frames = lan.read("_ws.col.Protocol");
