@@ -33,7 +33,7 @@ export function noFile(): string {
 
 /** iPXE asks again. */
 export function lateServer(): string {
-  const lan = bootProgram({ serverAt: seconds(3), device: SLOW_BUS });
+  const lan = bootProgram({ serverAt: seconds(3.5), device: SLOW_BUS });
   assert.ok(lan.at("first frame") < lan.at("server"), "the server was there in time");
   return lan.times("first frame", "server", "DHCP discover", "program");
 }

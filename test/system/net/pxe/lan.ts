@@ -15,15 +15,15 @@ import {
   type Link,
   type LinkOptions,
   Network,
+  type NetworkStop,
   parseMac,
   type Socket,
   type Switch,
   TftpServer,
 } from "@castaway/net";
-import { Machine, OverlayDisk, type Transcript } from "castaway";
+import { Machine, networkParty, OverlayDisk, type Transcript } from "castaway";
 import { Guest } from "../../guests/guest.ts";
 import { blob } from "../../guests/machine.ts";
-import { machineParty } from "../party.ts";
 import { readByTshark } from "../tshark.ts";
 
 export const SERVER = "10.0.2.1";
@@ -98,9 +98,13 @@ export class BootLan {
       disks: options.disk === undefined ? [] : [options.disk],
       costs: options.device === undefined ? {} : { device: options.device },
     });
-    this.net.join(machineParty(pc), socket);
+    const party = networkParty(pc);
+    this.net.join(party, socket);
     this.#capture.watch(this.net.tap(this.lan, 0));
-    this.guest = new Guest(pc, this.#start, (atMost) => this.#run(atMost));
+    this.guest = new Guest(pc, this.#start, (atMost) => {
+      const { reason } = this.#run(atMost);
+      return reason === "party" && party.stop !== null ? party.stop : { reason, detail: "" };
+    });
     const end = pc.probes.networkCards[0]!.sent.on(() => {
       this.note("first frame", pc.now);
       end();
@@ -158,12 +162,12 @@ export class BootLan {
     return event;
   }
 
-  #run(atMost: Nanoseconds) {
+  #run(atMost: Nanoseconds): NetworkStop {
     const { serverAt = 0 } = this.#options;
     const wait = this.#server === null && serverAt > this.net.now ? serverAt - this.net.now : atMost;
-    const { reason } = this.net.run(Math.min(wait, atMost));
+    const stop = this.net.run(Math.min(wait, atMost));
     if (this.#server === null && this.net.now >= serverAt) this.#plugServer();
-    return { reason, detail: "" } as const;
+    return stop;
   }
 
   #plugServer(): void {
