@@ -5,6 +5,7 @@ import { readsByAoe, writesByAoe } from "./net/aoe.ts";
 import { linuxByDhcp } from "./net/dhcp.ts";
 import { largePings, manyFragments, smallPings } from "./net/pings.ts";
 import { lateServer, lossyWire, noFile, noServer } from "./net/pxe/failures.ts";
+import { oneClock } from "./net/one-clock.ts";
 import { networkBootedProgram } from "./net/pxe/program.ts";
 import { diskOnAServer, diskOverALossyWire } from "./net/pxe/sanboot.ts";
 import { throughput } from "./net/stream/throughput.ts";
@@ -39,6 +40,7 @@ const cases: readonly Case[] = [
   { name: "aoe-jumbo", about: "the same in large frames", play: () => readsByAoe({ file: "short", mtu: 9000 }) },
   { name: "aoe-loss", about: "the same with 2 % loss", play: () => readsByAoe({ file: "short", loss: 0.02 }) },
   { name: "aoe-write", about: "Linux writes to its overlay", play: writesByAoe },
+  { name: "one-clock", about: "a machine and its network on one clock, saved in a TFTP transfer", play: oneClock },
 ];
 
 /** Those that `only` names: one exactly, else all whose names contain it. Without it the quick ones, or all. */

@@ -46,11 +46,13 @@ export {
   TftpServer,
   type TftpServerOptions,
 } from "@castaway/net";
+export type { MachinePart, Surroundings } from "./beside.ts";
 export { Board, type BoardOptions, type Firmware } from "./board.ts";
 export { SerialPort, Transcript, type Watch } from "./console.ts";
 export { Display } from "./display.ts";
 export { type BlobReader, loadDemoDisk, loadFirmware, loadNetworkRom } from "./firmware.ts";
 export { type GdbEnd, GdbStub } from "./gdb/stub.ts";
+export { Lan, type LanOptions, type ServedDisk } from "./lan.ts";
 export { Machine, type MachineStop, type MachineStopReason, type RunLimits } from "./machine.ts";
 export { type LanMachineOptions, type MachineParty, machineOn, networkParty } from "./network.ts";
 export type { Disk, MachineOptions, NetworkCard, TimingName } from "./options.ts";

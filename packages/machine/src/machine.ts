@@ -7,6 +7,7 @@
  */
 import { cpuState, type HostDebug, type Stop } from "@castaway/cpu";
 import { ConfigError, Digest, decodeState, encodeState, flag, ms, type Nanoseconds, record } from "@castaway/kit";
+import { addBeside } from "./beside.ts";
 import { Board } from "./board.ts";
 import { SerialPort, Transcript, type Watch } from "./console.ts";
 import { Display } from "./display.ts";
@@ -82,8 +83,11 @@ export class Machine {
   /** The same without waiting, for images that are not compressed. @throws ConfigError */
   constructor(options: MachineOptions) {
     const { memory, ...settled } = boardOptions(options);
+    const { beside } = options;
+    if (beside !== undefined && beside.clock.now > 0)
+      throw new ConfigError("beside.clock", beside.clock.now, "a clock on which no time has passed");
     this.board = new Board(
-      { ...settled, memory },
+      { ...settled, memory, clock: beside?.clock },
       {
         reset: () => this.#interrupt(() => (this.#resetWanted = "guest")),
         powerOff: () => this.#interrupt(() => (this.#poweredOff = true)),
@@ -91,7 +95,8 @@ export class Machine {
       },
     );
     const { board } = this;
-    this.configuration = configurationOf(settled, board.cpu);
+    this.configuration = configurationOf(settled, board.cpu, beside);
+    if (beside !== undefined) addBeside(board.parts, beside);
     this.com1 = new SerialPort((bytes) => {
       board.com1.receive(bytes);
       this.#told();

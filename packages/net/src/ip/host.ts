@@ -116,6 +116,8 @@ const ttl = 64;
 
 export class Host implements EthernetCard {
   readonly clock: Clock;
+  /** What {@link save} gives. */
+  readonly state = hostState;
   readonly mac: number;
   readonly address: number;
   readonly mask: number;
@@ -232,6 +234,12 @@ export class Host implements EthernetCard {
     if (ethernet.type === etherType.ipv4) return this.#receiveIpv4(ethernet.payload, isGroupMac(ethernet.to));
     if (ethernet.type === etherType.ipv6) return this.#receiveIpv6(ethernet.payload);
     this.#drop("unknown ethertype");
+  }
+
+  /** What decides how it goes on, beside its state. */
+  get configuration(): string {
+    const { mac, address, mask, gateway, mtu } = this;
+    return JSON.stringify({ mac, address, mask, gateway, mtu, noRouter: this.#noRouter });
   }
 
   save(): HostState {
