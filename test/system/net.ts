@@ -2,6 +2,7 @@
 import type { Counts } from "../../scripts/counts.ts";
 import type { SystemOptions } from "./cpu.ts";
 import { readsByAoe, writesByAoe } from "./net/aoe.ts";
+import { countersAgree, ethtool, linkDownAndUp } from "./net/counters.ts";
 import { linuxByDhcp } from "./net/dhcp.ts";
 import { oneClock } from "./net/one-clock.ts";
 import { largePings, manyFragments, smallPings } from "./net/pings.ts";
@@ -36,6 +37,9 @@ const cases: readonly Case[] = [
   { name: "ping", about: "two Linux machines, without and with losses", play: smallPings },
   { name: "ping-jumbo", about: "the same with large frames", play: largePings },
   { name: "ping-fragments", about: "the same with 41 fragments", long: true, play: manyFragments },
+  { name: "counters", about: "Linux counts what is on the wires", play: countersAgree },
+  { name: "link-down", about: "the cable is pulled and put in again", play: linkDownAndUp },
+  { name: "ethtool", about: "ethtool counts that too, and tests the card", play: ethtool },
   { name: "aoe", about: "Linux reads a file by AoE", play: () => readsByAoe({ file: "random" }) },
   { name: "aoe-jumbo", about: "the same in large frames", play: () => readsByAoe({ file: "short", mtu: 9000 }) },
   { name: "aoe-loss", about: "the same with 2 % loss", play: () => readsByAoe({ file: "short", loss: 0.02 }) },
