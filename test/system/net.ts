@@ -25,7 +25,7 @@ interface Case {
 const cases: readonly Case[] = [
   { name: "pxe", about: "a program by iPXE and TFTP, then the local disk", play: networkBootedProgram },
   { name: "sanboot", about: "a machine without a disk boots one on an AoE server", play: diskOnAServer },
-  { name: "sanboot-loss", about: "the same with 2 % loss", long: true, play: diskOverALossyWire },
+  { name: "sanboot-loss", about: "the same by a root path, with 2 % loss", long: true, play: diskOverALossyWire },
   { name: "pxe-no-server", about: "nobody answers iPXE, the disk is booted", play: noServer },
   { name: "pxe-no-file", about: "TFTP has no such file, the disk is booted", play: noFile },
   { name: "pxe-late", about: "the server is plugged in when iPXE has asked once", play: lateServer },

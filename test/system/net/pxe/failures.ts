@@ -19,14 +19,14 @@ function nextDevice(options: BootLanOptions, why: RegExp): BootLan {
 }
 
 export function noServer(): string {
-  const lan = nextDevice({ boot: "", serverAt: Number.POSITIVE_INFINITY }, /No configuration methods\s+succeeded/);
+  const lan = nextDevice({ boot: {}, serverAt: Number.POSITIVE_INFINITY }, /No configuration methods\s+succeeded/);
   const discoveries = lan.read("_ws.col.Protocol")?.filter((protocol) => protocol === "DHCP").length;
   assert.ok(discoveries === undefined || discoveries >= 3, `${discoveries} DHCPDISCOVER`);
   return `${discoveries ?? "?"} times asked, ${lan.times("iPXE's complaint", "Linux")}`;
 }
 
 export function noFile(): string {
-  const lan = nextDevice({ boot: "absent.ipxe" }, /tftp:.*absent\.ipxe\.* No such file or directory/);
+  const lan = nextDevice({ boot: { file: "absent.ipxe" } }, /tftp:.*absent\.ipxe\.* No such file or directory/);
   assert.equal(lan.server.tftp.statistics.errors, 1);
   return lan.times("TFTP absent.ipxe refused", "iPXE's complaint", "Linux");
 }

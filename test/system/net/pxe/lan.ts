@@ -2,13 +2,14 @@
  * A switch with a machine that boots from it, and the server that it boots from: SeaBIOS starts iPXE out of the card's
  * ROM, and everything after that happens on the wire.
  *
- *     const lan = new BootLan({ files: { "boot.ipxe": "#!ipxe\nkernel program.elf\nboot\n" }, boot: "boot.ipxe" });
+ *     const lan = new BootLan({ files: { "boot.ipxe": "#!ipxe\nkernel program.elf\nboot\n" }, boot: { file: "boot.ipxe" } });
  *     lan.guest.screen("program.elf... ok", seconds(5));
  */
 import assert from "node:assert/strict";
 import { type BlockDevice, type Nanoseconds, us } from "@castaway/kit";
 import {
   AoeServer,
+  type BootRule,
   Capture,
   DhcpServer,
   Host,
@@ -32,8 +33,8 @@ export const CLIENT = "10.0.2.100";
 export interface BootLanOptions {
   /** What the server has for TFTP. */
   readonly files?: Readonly<Record<string, Uint8Array | string>>;
-  /** The boot file that DHCP names: a file's name, or a URI. */
-  readonly boot: string;
+  /** What DHCP tells iPXE to boot. */
+  readonly boot: Pick<BootRule, "file" | "rootPath">;
   /** The disk at shelf 0, slot 0; what clients write stays with the server, each client's by itself. */
   readonly aoe?: BlockDevice;
   /** The local disk's image, which is booted if the network does not go on. */
@@ -61,7 +62,7 @@ export class Server {
   constructor(net: Network, lan: Switch, { files = {}, boot, aoe }: BootLanOptions, note: (what: string) => void) {
     const host = net.plug(lan, (place) => new Host({ ...place, mac: "52:54:00:00:00:01", address: SERVER }));
     const pool = { first: CLIENT, last: "10.0.2.199" };
-    this.dhcp = new DhcpServer({ host, pool, router: SERVER, boot: [{ userClass: "iPXE", file: boot }] });
+    this.dhcp = new DhcpServer({ host, pool, router: SERVER, boot: [{ userClass: "iPXE", ...boot }] });
     const text = new TextEncoder();
     const contents = Object.entries(files).map(([name, file]) => [
       name,

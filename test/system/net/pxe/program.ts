@@ -28,7 +28,7 @@ function checksum(bytes: Uint8Array): string {
 /** Boots, up to the program's end, and checks what it printed. */
 export function bootProgram(options: Partial<BootLanOptions> = {}): BootLan {
   const files = { "boot.ipxe": SCRIPT, "program.elf": multibootProgram(), "module.bin": MODULE };
-  const lan = new BootLan({ files, boot: "boot.ipxe", disk: demoImage(), ...options });
+  const lan = new BootLan({ files, boot: { file: "boot.ipxe" }, disk: demoImage(), ...options });
   const { debugLog, com1 } = lan.guest.pc;
   lan.noteText("program", debugLog, "magic: ");
   lan.noteText("boot sector", debugLog, LAST_WORDS);

@@ -21,7 +21,7 @@ LABEL linux
 /** A machine without a disk, from power-on to power off. */
 function boot(options: Partial<BootLanOptions>): BootLan {
   const aoe = new ImageDisk(withFiles(demoImage(), { "syslinux.cfg": SETTINGS }));
-  const lan = new BootLan({ files: { "boot.ipxe": SCRIPT }, boot: "boot.ipxe", aoe, ...options });
+  const lan = new BootLan({ files: { "boot.ipxe": SCRIPT }, boot: { file: "boot.ipxe" }, aoe, ...options });
   const { guest } = lan;
   const { com1 } = guest.pc;
   lan.noteText("Linux", com1, "Linux version");
@@ -42,9 +42,9 @@ export function diskOnAServer(): string {
   return `${read}, ${lan.times("DHCP discover", "TFTP boot.ipxe started", "Linux", "root", "ready", "off")}`;
 }
 
-/** What iPXE and Linux miss they ask for again. */
+/** DHCP's root path names the disk this time. What iPXE and Linux miss they ask for again. */
 export function diskOverALossyWire(): string {
-  const lan = boot({ link: { loss: 0.02 }, device: SLOW_BUS });
+  const lan = boot({ boot: { rootPath: "aoe:e0.0" }, link: { loss: 0.02 }, device: SLOW_BUS });
   const { toA, toB } = lan.link;
   const frames = lan.read("_ws.col.Protocol");
   assert.ok(frames === null || frames.includes("AoE"), [...new Set(frames)].join());
