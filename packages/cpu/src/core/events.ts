@@ -1,7 +1,7 @@
 /**
  * Events: exceptions and interrupts on their way to their handlers [SDM 3A chapter 6].
  *
- * `transfer` (gates.ts) makes one attempt and changes nothing if it faults. `deliver` goes on from such a fault to the
+ * `transfer` (gates.ts) makes one attempt and changes nothing if it faults (unless it was a task switch). `deliver` goes on from such a fault to the
  * double fault and to shutdown. `takeEvent` chooses what is taken at an instruction boundary.
  */
 
@@ -51,6 +51,7 @@ export function deliverFault(cpu: Processor): void {
     return;
   }
   recordFault(cpu);
+  cpu.committed = false;
   pursue(cpu, vector, HARDWARE, code, cpu.ip);
 }
 /** What a fault leaves in CR2 or DR6, even if a double fault comes of it; an injected event leaves nothing [SDM 3A 6.15]. */
@@ -106,6 +107,8 @@ function pursue(cpu: Processor, vector: number, kind: Kind, code: number, ip: nu
       return;
     }
     recordFault(cpu);
+    if (cpu.committed) ({ ip } = cpu);
+    cpu.committed = false;
     ({ vector, code } = pendingFault);
     kind = HARDWARE;
   }
