@@ -2,6 +2,7 @@
 import type { Counts } from "../../scripts/counts.ts";
 import type { SystemOptions } from "./cpu.ts";
 import { readsByAoe, writesByAoe } from "./net/aoe.ts";
+import { bootByCommand } from "./net/command.ts";
 import { countersAgree, ethtool, linkDownAndUp } from "./net/counters.ts";
 import { linuxByDhcp } from "./net/dhcp.ts";
 import { oneClock } from "./net/one-clock.ts";
@@ -45,6 +46,7 @@ const cases: readonly Case[] = [
   { name: "aoe-loss", about: "the same with 2 % loss", play: () => readsByAoe({ file: "short", loss: 0.02 }) },
   { name: "aoe-write", about: "Linux writes to its overlay", play: writesByAoe },
   { name: "one-clock", about: "a machine and its network on one clock, saved in a TFTP transfer", play: oneClock },
+  { name: "command", about: "castaway boot, from a folder served by TFTP", play: bootByCommand },
 ];
 
 /** Those that `only` names: one exactly, else all whose names contain it. Without it the quick ones, or all. */
