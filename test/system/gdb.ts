@@ -3,7 +3,7 @@
  * processors. It attaches at the reset vector, at the shell, and before the power goes off; what it prints is checked.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { type Host, type Machine, ms, Runner, seconds } from "castaway";
+import { type HostClock, type Machine, ms, Runner, seconds } from "castaway";
 import { GdbPort } from "../../packages/cli/src/gdb.ts";
 import type { Counts } from "../../scripts/counts.ts";
 import type { SystemOptions } from "./cpu.ts";
@@ -11,7 +11,7 @@ import { install, isInstalled } from "./oracles.ts";
 import { demoMachine } from "./pc.ts";
 
 const SECONDS = 50;
-const host: Host = {
+const host: HostClock = {
   now: () => performance.now(),
   sleep: (milliseconds) =>
     new Promise((resolve) => (milliseconds > 0 ? setTimeout(resolve, milliseconds) : setImmediate(resolve))),

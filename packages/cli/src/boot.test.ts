@@ -115,12 +115,36 @@ test("a screenshot is a PNG; --screen without a terminal prints the screen at th
 });
 
 test("what cannot be written is said before the run, not after it", async () => {
-  for (const option of ["--save", "--json", "--screenshot"]) {
+  for (const option of ["--save", "--json", "--screenshot", "--pcap"]) {
     const { code, out, err } = await boot("--expect", "hello", option, path("nowhere/file"));
     assert.equal([code, out], [2, ""]);
     assert.is(err, `castaway: cannot write ${path("nowhere/file")}: there is no such file or folder\n`);
   }
   assert.not.ok(existsSync(path("nowhere")));
+});
+
+test("--net: a card on a network, in the report and in snapshots; what it serves is given again", async () => {
+  const report = async (...args: string[]) => {
+    const { code, out, err } = await boot(...args, "--expect", "hello\\r\\n", "--at-most", "1s", "--json", "-");
+    assert.is(code, 0, err);
+    return JSON.parse(out.trimEnd().split("\n").at(-1)!);
+  };
+  assert.not("network" in (await report()));
+  const { network, devices } = await report("--net", "--nics", "2");
+  assert.equal([network.cables.length, network.aoe, network.leases], [2, null, []]);
+  assert.equal([network.cables[0].toNetwork.sentFrames, network.tftp.requests, devices.disks.length], [0, 0, 1]);
+  writeFileSync(path("served.img"), new Uint8Array(1024));
+  const [pcap, file] = [path("lan.pcapng"), path("net.snapshot")];
+  const served = ["--boot", "network", "--aoe", path("served.img"), "--link", "loss=1%"];
+  const alone = await report(...served, "--pcap", pcap, "--save", file);
+  assert.equal([alone.devices.disks, alone.network.aoe.requests.read], [[], 0]);
+  assert.is(readFileSync(pcap).readUInt32LE(0), 0x0a0d0d0a);
+  const load = (...args: string[]) => castaway(blobs, "boot", "--plain", "--load", file, "--at-most", "1ms", ...args);
+  assert.match((await load("--aoe", path("served.img"))).err, /^castaway: 0.001 s of virtual time/);
+  const without = await load();
+  assert.is(without.code, 2);
+  assert.match(without.err, /^castaway: saved state at /);
+  assert.match((await load("--aoe", path("served.img"), "--link", "loss=2%")).err, /^castaway: saved state at link: /);
 });
 
 test("what the user did wrong is one line, and 2", async () => {
@@ -139,6 +163,17 @@ test("what the user did wrong is one line, and 2", async () => {
     [["--write"], /^castaway: --write needs an image of your own: the demo disk is compressed/],
     [["--no-display", "--screen"], /^castaway: --no-display does not go with --screen: there is no screen/],
     [["--gdb", "1234", "--expect", "x"], /^castaway: --gdb does not go with --expect/],
+    [["--nics", "3"], /^castaway: option '--nics <N>' argument '3' is invalid\. Allowed: 1 to 2\./],
+    [["--mac", "01:02:03:04:05:06"], /^castaway: --mac: "01:02:03:04:05:06" is not possible; allowed: six bytes/],
+    [["--mac", "52:54:00:00:00:01"], /^castaway: --mac: .* an address that no server of the network has/],
+    [["--boot-file", "a"], /^castaway: --boot-file a needs --tftp FOLDER/],
+    [["--boot-file", "a", "--tftp", path(".")], /^castaway: --boot-file: there is no file a in /],
+    [["--tftp", path("none")], /^castaway: cannot read .*none: there is no such file or folder/],
+    [["--aoe", path("none.img")], /^castaway: cannot read .*none\.img: there is no such file or folder/],
+    [["--aoe", "1.255=a"], /^castaway: option '--aoe .* A shelf is 0 to 65534, a slot 0 to 254\./],
+    [["--link", "mtu=100"], /^castaway: --link mtu: 100 /],
+    [["--link", "latency=11s"], /^castaway: --link latency: .* at most 10 s/],
+    [["--boot", "floppy"], /^castaway: option '--boot <ORDER>' argument 'floppy' is invalid\. Write "disk", "network"/],
     [[path("none.img")], /^castaway: cannot read .*none\.img: there is no such file or folder/],
   ];
   for (const [args, line] of cases) {

@@ -8,11 +8,14 @@ import { Script } from "./expect.ts";
 import { type Front, PlainFront } from "./front.ts";
 import { GdbPort } from "./gdb.ts";
 import { checkDistinct, openImage } from "./images.ts";
+import { type BuiltNetwork, buildNetwork, NetworkCounters } from "./network.ts";
+import { type BootDevice, wantsNetwork } from "./network-options.ts";
 import type { BootOptions } from "./options.ts";
+import { PcapFile } from "./pcap.ts";
 import { Counters, type Report } from "./report.ts";
 import { ScreenTerminal } from "./screen.ts";
 import { type Ending, Session } from "./session.ts";
-import { optionsOf, readSnapshotFile, type Snapshot, writeWhole } from "./snapshots.ts";
+import { readSnapshotFile, type Snapshot, savedOptions, writeWhole } from "./snapshots.ts";
 import { Status } from "./status.ts";
 import { SerialTerminal } from "./terminal.ts";
 
@@ -33,10 +36,10 @@ const clock = {
 
 /** @returns the exit code; throws what `explain` turns into one */
 export async function boot(options: BootOptions, console: Console): Promise<number> {
-  for (const path of [options.save, options.screenshot, options.json]) checkWritable(path);
+  for (const path of [options.save, options.screenshot, options.json, options.pcap]) checkWritable(path);
   const snapshot = options.load === undefined ? undefined : readSnapshotFile(options.load);
   const warn = (line: string) => console.err.write(`castaway: ${line}\n`);
-  const settings = await machineOptions(options, snapshot, console.blobs, warn);
+  const { settings, network } = await machineOptions(options, snapshot, console.blobs, warn);
   const machine = await Machine.create(settings);
   if (snapshot !== undefined) await machine.restore(snapshot.bytes);
 
@@ -44,7 +47,9 @@ export async function boot(options: BootOptions, console: Console): Promise<numb
   const front = frontFor(machine, options, console, interactive);
   const names = (settings.disks as Disk[]).map(({ name = "" }) => name);
   const script = new Script(options.script);
-  const counters = options.json === undefined ? null : new Counters(machine, names, clock.now());
+  const counting = network === null ? null : new NetworkCounters(network.lan);
+  const counters = options.json === undefined ? null : new Counters(machine, names, counting, clock.now());
+  const pcap = options.pcap === undefined || network === null ? null : new PcapFile(options.pcap, network.lan, warn);
   const gdb = options.gdb === undefined ? null : await GdbPort.listen(options.gdb);
   const session = new Session(machine, new Runner(machine, clock), front, {
     ...options,
@@ -55,8 +60,11 @@ export async function boot(options: BootOptions, console: Console): Promise<numb
     save: () => saveTo(machine, options.save ?? "castaway.snapshot"),
   });
   copyLogs(machine, options, console, interactive);
-  greet(options, gdb, console, interactive);
-  const ending = await run(session, front, console).finally(() => gdb?.close());
+  greet(options, names, gdb, console, interactive);
+  const ending = await run(session, front, console).finally(() => {
+    gdb?.close();
+    pcap?.close();
+  });
 
   if (options.screen && !interactive) console.out.write(`${machine.screen.text}\n`);
   if (options.save !== undefined && !machine.poweredOff) warn(await saveTo(machine, options.save));
@@ -76,20 +84,35 @@ async function machineOptions(
   snapshot: Snapshot | undefined,
   blobs: URL,
   onFailure: (line: string) => void,
-): Promise<MachineOptions> {
+): Promise<{ settings: MachineOptions; network: BuiltNetwork | null }> {
   const read = async (path: string) => new Uint8Array(await readFile(new URL(path, blobs)));
-  const { timing: savedTiming, display, ...saved } = snapshot ? optionsOf(snapshot.configuration) : { display: true };
+  const { timing: savedTiming, display, network: savedNetwork, ...saved } = savedOptions(snapshot);
   const timing = options.diskTiming ?? savedTiming;
-  const { image, write, memory, cpus, model, executor, startDate, seed } = options;
+  const boot = options.boot ?? saved.boot ?? defaultBoot(options);
+  const { image, write, memory, cpus, model, executor, startDate, seed = saved.seed } = options;
   const paths = image === undefined ? options.disk : [image, ...options.disk];
   if (write) checkDistinct(paths);
-  const disks: Disk[] = image === undefined ? [{ name: "demo disk", medium: await loadDemoDisk(read), timing }] : [];
+  const demo = image === undefined && boot.includes("disk");
+  const disks: Disk[] = demo ? [{ name: "demo disk", medium: await loadDemoDisk(read), timing }] : [];
   for (const path of paths) disks.push(await openImage(path, { write, timing, onFailure }));
   const firmware = await loadFirmware(read, { display: display && options.display });
+  const wanted = wantsNetwork(options) || options.boot?.includes("network") || savedNetwork.net;
+  const network = wanted
+    ? await buildNetwork({ ...savedNetwork, ...defined(options) }, { seed, read, onFailure })
+    : null;
   const given = { memory, cpus, model, executor, startDate, seed, msi: options.msi ? undefined : false };
-  const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return { firmware, disks, ...saved, ...defined };
+  const around = network === null ? {} : { networkCards: network.networkCards, beside: network.lan };
+  return { settings: { firmware, disks, ...saved, ...defined(given), boot, ...around }, network };
 }
+
+/** Without what is undefined, which is as good as not given. */
+function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** A network that has something to boot is tried first. */
+const defaultBoot = ({ bootFile, rootPath }: BootOptions): BootDevice[] =>
+  bootFile === undefined && rootPath === undefined ? ["disk", "network"] : ["network", "disk"];
 
 function frontFor(machine: Machine, options: BootOptions, console: Console, interactive: boolean): Front {
   if (!interactive) return new PlainFront(machine, console.out, console.err, options.screen);
@@ -99,12 +122,13 @@ function frontFor(machine: Machine, options: BootOptions, console: Console, inte
 }
 
 function greet(
-  { image, script, atMost }: BootOptions,
+  { script, atMost }: BootOptions,
+  disks: readonly string[],
   gdb: GdbPort | null,
   { err }: Console,
   interactive: boolean,
 ): void {
-  if (interactive) err.write(`castaway: ${image ?? "the demo disk"}; Ctrl-A x quits, Ctrl-A h helps\n`);
+  if (interactive) err.write(`castaway: ${disks[0] ?? "the network"}; Ctrl-A x quits, Ctrl-A h helps\n`);
   else if (script.length === 0 && atMost === undefined && gdb === null)
     err.write(
       "castaway: no terminal, so this runs until the guest powers off; --expect and --at-most end it earlier\n",

@@ -47,8 +47,10 @@ export function writeBlobs(path: string): URL {
   bios.set([0xea, 0x00, 0x00, 0x00, 0xf0], 0xfff0); // jmp F000:0000
   mkdirSync(join(path, "seabios"), { recursive: true });
   mkdirSync(join(path, "demo"), { recursive: true });
+  mkdirSync(join(path, "ipxe"), { recursive: true });
   writeFileSync(join(path, "seabios/bios.bin"), bios);
   writeFileSync(join(path, "seabios/vgabios-stdvga.bin"), Uint8Array.of(0x55, 0xaa, 1, 0xcb));
+  writeFileSync(join(path, "ipxe/pxe-e1000.rom"), Uint8Array.of(0x55, 0xaa, 1, 0xcb));
   writeFileSync(join(path, "demo/demo.img.gz"), gzipSync(new Uint8Array(1 << 20)));
   return pathToFileURL(`${path}/`);
 }

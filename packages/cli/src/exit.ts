@@ -35,6 +35,13 @@ const optionOf: Record<string, string> = {
   seed: "--seed",
   startDate: "--start-date",
   disks: "--disk",
+  mac: "--mac",
+  "aoe.targets": "--aoe",
+  "boot.file": "--boot-file",
+  "boot.rootPath": "--root-path",
+  ...Object.fromEntries(
+    ["bandwidth", "latency", "jitter", "reorderDelay", "mtu", "queue"].map((name) => [name, `--link ${name}`]),
+  ),
 };
 
 /** What to print and how to end after an error; a stack trace only of our own mistakes. */

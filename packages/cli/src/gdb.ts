@@ -1,6 +1,6 @@
 /** `--gdb PORT`: the TCP side of the machine's stub for gdb. One debugger at a time; others are turned away. */
 import { createServer, type Server, type Socket } from "node:net";
-import { type GdbEnd, GdbStub, type Host, type Machine, type Runner } from "castaway";
+import { type GdbEnd, GdbStub, type HostClock, type Machine, type Runner } from "castaway";
 import { UserError } from "./exit.ts";
 
 export class GdbPort {
@@ -56,7 +56,7 @@ export class GdbPort {
     await new Promise<void>((resolve) => (this.#wake = resolve));
   }
   /** Lets the connected debugger rule the machine, until it leaves. @returns how it left; null if there is none */
-  async serve(machine: Machine, runner: Runner, host: Host): Promise<GdbEnd | null> {
+  async serve(machine: Machine, runner: Runner, host: HostClock): Promise<GdbEnd | null> {
     const socket = this.#socket;
     if (socket === null) return null;
     const stub = new GdbStub(machine, { send: (bytes) => void socket.write(bytes) });

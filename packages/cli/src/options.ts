@@ -4,11 +4,12 @@ import { type MachineOptions, modelNames, type TimingName } from "castaway";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { exitCodesHelp, UserError } from "./exit.ts";
 import type { Step } from "./expect.ts";
+import { type BootDevice, bootOrder, type NetworkOptions, networkOptions } from "./network-options.ts";
 import { date, duration, integer, unescaped } from "./units.ts";
 
 export type LogName = "firmware" | "debug";
 
-export interface BootOptions {
+export interface BootOptions extends NetworkOptions {
   /** Undefined: the demo disk. */
   readonly image?: string;
   readonly disk: readonly string[];
@@ -22,6 +23,8 @@ export interface BootOptions {
   readonly display: boolean;
   readonly startDate?: number;
   readonly seed?: number;
+  /** Undefined: the disk first, unless the network has something to boot. */
+  readonly boot?: readonly BootDevice[];
   readonly load?: string;
   readonly save?: string;
   readonly plain: boolean;
@@ -45,6 +48,11 @@ const examples = `Examples:
   castaway boot disk.img.gz --screen             the VGA screen instead of the serial port
   castaway boot disk.img --disk data.img --cpus 2 --disk-timing ssd
 
+  On a simulated network; a machine that boots from it alone needs no disk:
+  castaway boot --net --expect '# ' --type 'net\\n'
+  castaway boot --boot network --tftp folder --boot-file boot.ipxe --screen
+  castaway boot --boot network --aoe disk.img --link latency=200us,loss=1% --pcap lan.pcapng
+
   In scripts: wait for a text, type, and so on, in the order of the command line:
   castaway boot --plain --expect DEMO-READY --type 'check\\n' --expect CHECK-OK --at-most 60s
   castaway boot --plain --expect DEMO-READY --json -            measures; the report is the last line
@@ -61,7 +69,8 @@ export function bootCommand(run: (options: BootOptions) => Promise<void>): Comma
   const command = new Command("boot")
     .summary("switch on a PC with a disk image")
     .description(
-      "Switches on a PC and boots a disk image in it. Without IMAGE it is the demo disk: a small Linux.\n" +
+      "Switches on a PC and boots a disk image in it. Without IMAGE it is the demo disk: a small Linux;\n" +
+        "or no disk at all with --boot network.\n" +
         "Images are read through a copy-on-write overlay and never modified, unless --write says so.",
     )
     .argument("[IMAGE]", "disk image, raw or gzip")
@@ -92,8 +101,15 @@ export function bootCommand(run: (options: BootOptions) => Promise<void>): Comma
       "--start-date <DATE>",
       "what the clock shows at power-on: 2026-01-31, or now (default: 2023-11-14)",
     ).argParser(date),
-    new Option("--seed <N>", "seeds RDRAND and RDSEED (default: 1)").argParser(integer(0, 2 ** 32)),
+    new Option("--seed <N>", "seeds RDRAND, RDSEED and the network's chance (default: 1)").argParser(
+      integer(0, 2 ** 32),
+    ),
+    new Option(
+      "--boot <ORDER>",
+      "what the firmware tries: disk, network, or both with a comma (default: disk,network)",
+    ).argParser(bootOrder),
   );
+  add("The network:", ...networkOptions());
   add(
     "Snapshots:",
     new Option("--load <FILE>", "go on from a snapshot; its machine is the default, the images must be the same"),

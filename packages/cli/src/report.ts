@@ -1,6 +1,7 @@
 /** What a run did, in numbers: for scripts, and for comparing runs. */
 import type { Machine, MachineStop } from "castaway";
 import type { Script } from "./expect.ts";
+import type { NetworkCounters, NetworkReport } from "./network.ts";
 
 /** What `--json` writes. Times are in seconds; counts are of this run, so without what came before `--load`. */
 export interface Report {
@@ -24,6 +25,8 @@ export interface Report {
     readonly interrupts: { external: number; nonMaskable: number; software: number; exceptions: number };
     readonly resets: number;
   };
+  /** Only with a network. */
+  readonly network?: NetworkReport;
 }
 export interface DiskCounts {
   readonly name: string;
@@ -46,6 +49,7 @@ const SECTOR = 512;
 /** Listens to a machine's probes from now on. */
 export class Counters {
   readonly #machine: Machine;
+  readonly #network: NetworkCounters | null;
   readonly #first: { readonly instructions: number; readonly now: number; readonly host: number };
   readonly #disks: DiskCounts[];
   readonly #interrupts = { external: 0, nonMaskable: 0, software: 0, exceptions: 0 };
@@ -55,8 +59,9 @@ export class Counters {
   #resets = 0;
 
   /** @param host the host's time in milliseconds */
-  constructor(machine: Machine, names: readonly string[], host: number) {
+  constructor(machine: Machine, names: readonly string[], network: NetworkCounters | null, host: number) {
     this.#machine = machine;
+    this.#network = network;
     const { instructions, now, probes } = machine;
     this.#first = { instructions, now, host };
     this.#disks = names.map((name) => ({ name, commands: 0, failed: 0, bytesRead: 0, bytesWritten: 0 }));
@@ -103,6 +108,7 @@ export class Counters {
         interrupts: this.#interrupts,
         resets: this.#resets,
       },
+      ...(this.#network === null ? {} : { network: this.#network.report() }),
     };
   }
 }

@@ -1,6 +1,6 @@
 /** One run of a machine for a user: the script, the limits, what is asked for meanwhile, and how it ends. */
 import type { Nanoseconds } from "@castaway/kit";
-import type { Host, Machine, MachineStop, Runner, Watch } from "castaway";
+import type { HostClock, Machine, MachineStop, Runner, Watch } from "castaway";
 import { EXIT } from "./exit.ts";
 import type { Script } from "./expect.ts";
 import type { Front, Wishes } from "./front.ts";
@@ -17,7 +17,7 @@ export interface SessionOptions {
   readonly screen: boolean;
   /** A debugger may connect here; the machine waits for the first one. Null: none. */
   readonly gdb: GdbPort | null;
-  readonly host: Host;
+  readonly host: HostClock;
   /** Writes a snapshot. @returns what to tell */
   readonly save: () => Promise<string>;
 }

@@ -114,11 +114,10 @@ test("what is not implemented stops the run with a typed outcome", () => {
   for (const executor of ["evaluator", "interpreter"] as const) {
     const cpu = new Cpu({ memory: "64KiB", executor });
     cpu.enter("protected32", 0x1000);
-    cpu.write(0x1000, [0x68, 2, 0, 2, 0, 0x6a, 8, 0x6a, 0, 0xcf]); // push 20002h (VM); push 8; push 0; iret
-    cpu.set("RSP", 0x8000);
+    cpu.write(0x1000, [0xc7, 0x05, 0, 3, 0xe0, 0xfe, 0, 2, 0, 0, 0xeb, 0xfe]); // mov dword [fee00300], 200 (SMI to 0); jmp $
     const stop = cpu.run({ instructions: 10 });
     assert.is(stop.reason, "unimplemented");
-    assert.match(stop.detail, /virtual-8086/);
+    assert.match(stop.detail, /system-management/);
   }
 });
 

@@ -109,14 +109,18 @@ export class Clock {
       this.#armings = Math.max(this.#armings, order + 1);
       return order;
     },
+    // Most timers are armed for soon, so few others move: by hand, since `splice` costs more than all of them.
     insert: (timer) => {
-      let at = this.#queue.length;
-      while (at > 0 && isBefore(this.#queue[at - 1], timer)) at--;
-      this.#queue.splice(at, 0, timer);
+      const queue = this.#queue;
+      let at = queue.length;
+      queue.push(timer);
+      for (; at > 0 && isBefore(queue[at - 1], timer); at--) queue[at] = queue[at - 1];
+      queue[at] = timer;
     },
     remove: (timer) => {
-      const at = this.#queue.lastIndexOf(timer);
-      this.#queue.splice(at, 1);
+      const queue = this.#queue;
+      for (let at = queue.lastIndexOf(timer) + 1; at < queue.length; at++) queue[at - 1] = queue[at];
+      queue.pop();
     },
   };
 }

@@ -71,7 +71,7 @@ export interface EthernetPort {
 
 /** A network card, seen from the wall. */
 export interface EthernetCard {
-  /** A frame has arrived, in full. A card without a free buffer drops it, as real ones do. */
+  /** A frame has arrived, in full. Others may be given the same bytes: nobody changes them. A card without a free buffer drops it, as real ones do. */
   receive(frame: Uint8Array): void;
 
   /** The link came up or went down. */

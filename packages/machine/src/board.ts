@@ -123,7 +123,7 @@ export interface BoardEvents {
 }
 
 export class Board {
-  readonly clock = new Clock();
+  readonly clock: Clock;
   readonly ports = new PortSpace();
   readonly cpu: Cpu;
   readonly memoryMap: MemoryMap;
@@ -155,6 +155,7 @@ export class Board {
 
   constructor(options: BoardOptions, events: BoardEvents) {
     this.#options = options;
+    this.clock = options.clock ?? new Clock();
     const { clock, ports } = this;
     const { bios, videoBios } = options.firmware;
     const video = videoBios === undefined ? 0 : VIDEO_MEMORY;

@@ -1,4 +1,4 @@
-/** The firmware and the demo disk that come with castaway: files of `firmware-blobs`, read by whoever can read files. */
+/** The firmware, iPXE and the demo disk that come with castaway: files of `firmware-blobs`, read by whoever can read files. */
 import type { Firmware } from "./board.ts";
 
 /** Reads a file of `firmware-blobs` by its path there: from a disk, or by `fetch`. */
@@ -15,3 +15,6 @@ export async function loadFirmware(
 
 /** The demo disk, gzip: SYSLINUX, a small Linux with a shell on serial port and screen, `check`, `net` and `bench`. */
 export const loadDemoDisk = (read: BlobReader): Promise<Uint8Array> => read("demo/demo.img.gz");
+
+/** iPXE for the network card's option ROM: with it the machine boots from the network. */
+export const loadNetworkRom = (read: BlobReader): Promise<Uint8Array> => read("ipxe/pxe-e1000.rom");

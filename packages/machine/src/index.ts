@@ -12,15 +12,51 @@ export {
   StoreDisk,
   ssdTiming,
 } from "@castaway/devices";
-export { ConfigError, ms, StateError, seconds, us } from "@castaway/kit";
+export { Clock, ConfigError, ms, StateError, seconds, us } from "@castaway/kit";
+export {
+  type AoeRequest,
+  AoeServer,
+  type AoeServerOptions,
+  type AoeStatistics,
+  type BootRule,
+  Capture,
+  type CaptureOptions,
+  DhcpServer,
+  type DhcpServerOptions,
+  formatIp,
+  formatMac,
+  Host,
+  type HostOptions,
+  type Lease,
+  Link,
+  type LinkOptions,
+  Network,
+  type NetworkOptions,
+  type NetworkStop,
+  type Party,
+  type PingResult,
+  parseIp,
+  parseMac,
+  type ServiceCost,
+  type Socket,
+  Switch,
+  type SwitchOptions,
+  type TftpFile,
+  type TftpFiles,
+  TftpServer,
+  type TftpServerOptions,
+} from "@castaway/net";
+export type { MachinePart, Surroundings } from "./beside.ts";
 export { Board, type BoardOptions, type Firmware } from "./board.ts";
 export { SerialPort, Transcript, type Watch } from "./console.ts";
 export { Display } from "./display.ts";
-export { type BlobReader, loadDemoDisk, loadFirmware } from "./firmware.ts";
+export { type BlobReader, loadDemoDisk, loadFirmware, loadNetworkRom } from "./firmware.ts";
 export { type GdbEnd, GdbStub } from "./gdb/stub.ts";
+export { Lan, type LanOptions, type ServedDisk } from "./lan.ts";
 export { Machine, type MachineStop, type MachineStopReason, type RunLimits } from "./machine.ts";
-export type { Disk, MachineOptions, TimingName } from "./options.ts";
+export { type LanMachineOptions, type MachineParty, machineOn, networkParty } from "./network.ts";
+export type { Disk, MachineOptions, NetworkCard, TimingName } from "./options.ts";
 export type { Access } from "./ports.ts";
 export type { MachineProbes, Reset } from "./probes.ts";
-export { type Host, Runner, type RunnerOptions } from "./runner.ts";
+export { type HostClock, Runner, type RunnerOptions } from "./runner.ts";
 export { type Configuration, readSnapshotHeader, type SnapshotHeader } from "./snapshot.ts";

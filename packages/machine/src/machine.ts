@@ -7,6 +7,7 @@
  */
 import { cpuState, type HostDebug, type Stop } from "@castaway/cpu";
 import { ConfigError, Digest, decodeState, encodeState, flag, ms, type Nanoseconds, record } from "@castaway/kit";
+import { addBeside } from "./beside.ts";
 import { Board } from "./board.ts";
 import { SerialPort, Transcript, type Watch } from "./console.ts";
 import { Display } from "./display.ts";
@@ -67,7 +68,8 @@ export class Machine {
   readonly keyboard: Keys;
   /** Typed events of all parts. */
   readonly probes: MachineProbes;
-  readonly #configuration: Configuration;
+  /** What must be equal in a machine that restores this one's snapshots. */
+  readonly configuration: Configuration;
   /** What made the processors stop, if something but themselves did. */
   #stop: { reason: MachineStopReason; detail: string } | null = null;
   #resetWanted: "guest" | "triple fault" | null = null;
@@ -81,8 +83,11 @@ export class Machine {
   /** The same without waiting, for images that are not compressed. @throws ConfigError */
   constructor(options: MachineOptions) {
     const { memory, ...settled } = boardOptions(options);
+    const { beside } = options;
+    if (beside !== undefined && beside.clock.now > 0)
+      throw new ConfigError("beside.clock", beside.clock.now, "a clock on which no time has passed");
     this.board = new Board(
-      { ...settled, memory },
+      { ...settled, memory, clock: beside?.clock },
       {
         reset: () => this.#interrupt(() => (this.#resetWanted = "guest")),
         powerOff: () => this.#interrupt(() => (this.#poweredOff = true)),
@@ -90,7 +95,8 @@ export class Machine {
       },
     );
     const { board } = this;
-    this.#configuration = configurationOf(settled, board.cpu);
+    this.configuration = configurationOf(settled, board.cpu, beside);
+    if (beside !== undefined) addBeside(board.parts, beside);
     this.com1 = new SerialPort((bytes) => {
       board.com1.receive(bytes);
       this.#told();
@@ -217,12 +223,12 @@ export class Machine {
    * @param compress default true; takes about a second for 100 MiB of used memory
    */
   async save({ compress = true }: { compress?: boolean } = {}): Promise<Uint8Array> {
-    return writeSnapshot(this.#configuration, this.saveState(), compress);
+    return writeSnapshot(this.configuration, this.saveState(), compress);
   }
   /** @throws StateError if the bytes are damaged, or are of another version or another machine; nothing is restored then. */
   async restore(snapshot: Uint8Array): Promise<void> {
     const { header, state } = await readSnapshot(snapshot);
-    checkConfiguration(header.configuration, this.#configuration);
+    checkConfiguration(header.configuration, this.configuration);
     this.restoreState(state);
   }
   /** What {@link save} writes, uncompressed and without the header: for many saves in one process. */

@@ -11,6 +11,7 @@ import {
   ssdTiming,
 } from "@castaway/devices";
 import { type BlockDevice, ConfigError, Digest, type Nanoseconds } from "@castaway/kit";
+import { configurationBeside, type Surroundings } from "./beside.ts";
 import type { BoardCard, BoardDisk, BoardOptions, BootDevice, Firmware } from "./board.ts";
 import { type Configuration, fingerprint } from "./snapshot.ts";
 
@@ -54,6 +55,8 @@ export interface MachineOptions {
    * iPXE's for instance; `port` the socket in the wall. Default none.
    */
   readonly networkCards?: readonly NetworkCard[];
+  /** What shares the machine's clock and its snapshots: a network with its servers, see `Lan`. Default: nothing. */
+  readonly beside?: Surroundings;
   /** What the firmware tries to boot, in this order. Default: the disk, then the network, as far as they are there. */
   readonly boot?: readonly BootDevice[];
   /** What the real-time clock shows at power-on, in seconds since 1970. Default 1700000000, so that runs repeat. */
@@ -135,7 +138,11 @@ function timingNamed(name: string, sectors: number): DiskTiming {
 }
 
 /** The options that decide how a machine goes on, as a snapshot carries them. */
-export function configurationOf(options: Omit<BoardOptions, "memory">, cpu: Cpu): Configuration {
+export function configurationOf(
+  options: Omit<BoardOptions, "memory">,
+  cpu: Cpu,
+  beside: Surroundings | undefined,
+): Configuration {
   const {
     cpus = 1,
     msi,
@@ -169,5 +176,6 @@ export function configurationOf(options: Omit<BoardOptions, "memory">, cpu: Cpu)
       .map(({ mac, rom }) => `${mac} ${rom ? new Digest().update(rom).hex() : ""}`)
       .join(", "),
     ...Object.fromEntries(disks.flat()),
+    ...configurationBeside(beside),
   };
 }

@@ -10,7 +10,7 @@ import type { Watch } from "./console.ts";
 import type { Machine, MachineStop, RunLimits } from "./machine.ts";
 
 /** The clock of the host, which the machine itself never sees. */
-export interface Host {
+export interface HostClock {
   /** Milliseconds since whenever. */
   now(): number;
   /** Lets other things happen for so many milliseconds, at least once. */
@@ -33,7 +33,7 @@ const LAG: Nanoseconds = ms(50);
 
 export class Runner {
   readonly #machine: Machine;
-  readonly #host: Host;
+  readonly #host: HostClock;
   readonly #slice: number;
   /** Hold virtual time back to the wall clock; may be changed at any time. */
   pace: boolean;
@@ -46,7 +46,7 @@ export class Runner {
   /** Called after each slice. */
   onSlice: () => void = () => {};
 
-  constructor(machine: Machine, host: Host, { pace = false, slice = 10 }: RunnerOptions = {}) {
+  constructor(machine: Machine, host: HostClock, { pace = false, slice = 10 }: RunnerOptions = {}) {
     this.#machine = machine;
     this.#host = host;
     this.#slice = slice;

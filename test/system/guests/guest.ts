@@ -20,15 +20,25 @@ const REPORT = 20;
 const TROUBLE =
   /unstable|calibration (deviates|not consistent)|spurious|lost interrupt|nobody cared|APIC error|lockup|stall|WARNING|BUG:|Call Trace/i;
 
+/** Runs a machine that is not alone, in so much virtual time; see `Machine.run`. */
+export type RunAlong = (atMost: Nanoseconds) => { readonly reason: string; readonly detail: string };
+
 export class Guest {
   readonly pc: Machine;
+  readonly #along: RunAlong | undefined;
   readonly #start: number;
+  /** Characters of the serial line up to the end of what was waited for. */
+  #readTo = 0;
   #reported: number;
   #retired = 0;
 
-  /** @param start when it began to run, in host milliseconds */
-  constructor(pc: Machine, start = performance.now()) {
+  /**
+   * @param start when it began to run, in host milliseconds
+   * @param along how it runs if it is on a network; by itself if left out
+   */
+  constructor(pc: Machine, start = performance.now(), along?: RunAlong) {
     this.pc = pc;
+    this.#along = along;
     this.#start = this.#reported = start;
   }
 
@@ -41,13 +51,23 @@ export class Guest {
       .trimEnd();
   }
 
-  /** Types `type` and waits for `text` on the serial line. @returns what it printed meanwhile */
+  /**
+   * Types `type` and waits for `text` on the serial line: for what is printed from then on, or without `type` for what
+   * comes after the text that was waited for last. @returns what it printed meanwhile
+   */
   serial(text: string, atMost: Nanoseconds, type = ""): string {
-    const from = this.pc.com1.text.length;
-    const watch = this.pc.com1.shows(text);
-    if (type !== "") this.pc.com1.type(type);
-    this.#until(`"${text}" on the serial line`, atMost, () => watch.seen, watch);
-    return this.pc.com1.text.slice(from);
+    const { com1 } = this.pc;
+    const from = type === "" ? this.#readTo : com1.length;
+    const watch = com1.shows(text);
+    if (type !== "") com1.type(type);
+    this.#until(`"${text}" on the serial line`, atMost, () => com1.indexOf(text, from) >= 0, watch);
+    this.#readTo = com1.indexOf(text, from) + text.length;
+    return com1.text.slice(from - com1.length);
+  }
+
+  /** Waits until `text` has been printed on the debug port. */
+  debug(text: string, atMost: Nanoseconds): void {
+    this.#until(`"${text}" on the debug port`, atMost, () => this.pc.debugLog.text.includes(text));
   }
 
   /** Waits for a text on the screen. */
@@ -76,8 +96,7 @@ export class Guest {
     const { pc } = this;
     const end = pc.now + atMost;
     while (!met()) {
-      const slice = { atMost: Math.min(GLANCE, end - pc.now) };
-      const { reason, detail } = pc.run(watch === undefined ? slice : { ...slice, until: watch });
+      const { reason, detail } = this.#run(Math.min(GLANCE, end - pc.now), watch);
       if (met()) break;
       const over = reason === "limit" && pc.now >= end;
       if (over || (reason !== "limit" && reason !== "watch"))
@@ -86,6 +105,13 @@ export class Guest {
         );
       this.#report(what);
     }
+  }
+
+  #run(atMost: Nanoseconds, watch?: Watch): ReturnType<RunAlong> {
+    if (this.#along === undefined) return this.pc.run(watch === undefined ? { atMost } : { atMost, until: watch });
+    const stop = this.#along(atMost);
+    watch?.look();
+    return stop;
   }
 
   #lastSeen(): string {

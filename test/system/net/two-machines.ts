@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import { seconds, us } from "@castaway/kit";
 import { Capture, Network } from "@castaway/net";
-import { Machine } from "castaway";
+import { Machine, networkParty } from "castaway";
 import { blob } from "../guests/machine.ts";
-import { machineParty } from "./party.ts";
 import { readByTshark } from "./tshark.ts";
 
 const firmware = { bios: blob("seabios/bios.bin"), videoBios: blob("seabios/vgabios-stdvga.bin") };
@@ -23,7 +22,7 @@ function twoMachines(order: readonly number[]) {
         networkCards: [{ port, mac: `52:54:00:00:00:0${n + 1}`, rom: blob("ipxe/pxe-e1000.rom") }],
       }),
   );
-  for (const n of order) net.join(machineParty(machines[n]), sockets[n]);
+  for (const n of order) net.join(networkParty(machines[n]), sockets[n]);
   const capture = new Capture();
   capture.watch(net.tap(lan, 0));
   capture.watch(net.tap(lan, 1));

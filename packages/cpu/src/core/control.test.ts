@@ -71,7 +71,7 @@ control("paging cannot be switched off in 64-bit mode (SDM 2B MOV)", () => {
   );
 });
 control("CR4: bits without their feature are reserved (SDM 3A 2.5)", () => {
-  const r = rig("protected32", { without: ["smep", "pge"] });
+  const r = rig("protected32", { without: ["smep", "pge", "vme"] });
   assert.is(
     raises(r, () => writeCr4(r.cpu, CR4_PGE, 0)),
     "GP(0)",

@@ -29,10 +29,12 @@ import {
   CR4_PCIDE,
   CR4_PGE,
   CR4_PSE,
+  CR4_PVI,
   CR4_SMAP,
   CR4_SMEP,
   CR4_TSD,
   CR4_UMIP,
+  CR4_VME,
   CR4_VMXE,
   EFER_LMA,
   EFER_LME,
@@ -55,6 +57,8 @@ const BEYOND_PHYSICAL = ~((1 << (PHYSICAL_BITS - 32)) - 1);
 
 /** Which feature each bit of CR4 belongs to; a bit without its feature is reserved. */
 const CR4_FEATURES: readonly (readonly [bit: number, feature: Feature | null])[] = [
+  [CR4_VME, "vme"],
+  [CR4_PVI, "vme"],
   [CR4_TSD, "tsc"],
   [CR4_DE, "de"],
   [CR4_PSE, "pse"],

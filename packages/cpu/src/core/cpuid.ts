@@ -11,6 +11,7 @@ const MAX_EXTENDED = 0x80000008;
 /** Where each feature is reported. */
 const LEAF1_EDX: Partial<Record<Feature, number>> = {
   fpu: 0,
+  vme: 1,
   de: 2,
   pse: 3,
   tsc: 4,

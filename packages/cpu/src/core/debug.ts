@@ -16,7 +16,8 @@ import { CS, S, SEG, segment } from "./state.ts";
 
 /** Bits of DR6; those of the breakpoints are 3:0. */
 export const DR6_BD = 1 << 13,
-  DR6_BS = 1 << 14;
+  DR6_BS = 1 << 14,
+  DR6_BT = 1 << 15;
 export const DR6_FIXED = 0xffff0ff0,
   DR7_FIXED = 0x400,
   DR7_GD = 0x2000;
@@ -120,7 +121,7 @@ export function recordDebug(cpu: Processor): void {
 export function takeDebugTrap(cpu: Processor): boolean {
   const pending = cpu.u32(S.PENDING_DEBUG);
   cpu.setU32(S.PENDING_DEBUG, 0);
-  cpu.debugBits = pending & (0xf | DR6_BS);
+  cpu.debugBits = pending & (0xf | DR6_BS | DR6_BT);
   if (cpu.debugBits === 0) return false;
   if (intercepts(cpu, VECTORS.DB, 0)) {
     exitByException(cpu, VECTORS.DB, HARDWARE, 0, cpu.number(S.RIP));

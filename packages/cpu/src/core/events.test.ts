@@ -184,14 +184,6 @@ protectedMode("INT1 asks for no DPL, INT3 does (SDM 3A 6.12.1.2)", () => {
   r.step();
   is(r, { RIP: HANDLER, CPL: 0 });
 });
-protectedMode("a task gate ends the run, with nothing changed", () => {
-  const r = rig("protected32");
-  r.gate(0x30, SEL.tss, 0, 0x85);
-  r.code("CD 30");
-  r.step();
-  assert.is(r.cpu.stopped, "unimplemented: task switch");
-  is(r, { RIP: AT.code, RSP: AT.stack0 });
-});
 protectedMode(
   "a contributory fault while another is delivered is #DF(0); a third stops the processor (SDM 3A table 6-5)",
   () => {

@@ -1,11 +1,10 @@
 /**
  * Events: exceptions and interrupts on their way to their handlers [SDM 3A chapter 6].
  *
- * `transfer` (gates.ts) makes one attempt and changes nothing if it faults. `deliver` goes on from such a fault to the
+ * `transfer` (gates.ts) makes one attempt and changes nothing if it faults (unless it was a task switch). `deliver` goes on from such a fault to the
  * double fault and to shutdown. `takeEvent` chooses what is taken at an instruction boundary.
  */
 
-import { recordDebug, resumeFlag, takeDebugTrap } from "./debug.ts";
 import {
   exitBeforeInterrupt,
   exitBeforeNmi,
@@ -21,6 +20,7 @@ import { exitAtBoundary, leave } from "../vmx/exit.ts";
 import { pushesCode } from "../vmx/interruption.ts";
 import { EXIT } from "../vmx/reasons.ts";
 import { ROOT, VM_EXIT } from "../vmx/vmx.ts";
+import { recordDebug, resumeFlag, takeDebugTrap } from "./debug.ts";
 import { VECTORS } from "./exceptions.ts";
 import { AC, IF, RF, TF } from "./flags.ts";
 import { transfer } from "./gates.ts";
@@ -60,7 +60,9 @@ export const BY_STI = 1,
  * of INT n itself: what was being delivered is in `cpu.vectoring`.
  */
 export function deliverFault(cpu: Processor): void {
-  if (!abandoned(cpu, cpu.ip)) pursueFault(cpu, cpu.ip);
+  if (abandoned(cpu, cpu.ip)) return;
+  cpu.committed = false;
+  pursueFault(cpu, cpu.ip);
 }
 /** What unwinds like a fault and is none: a VM exit, or something that is not implemented. */
 function abandoned(cpu: Processor, ip: number): boolean {
@@ -92,7 +94,13 @@ export function deliverSoftware(cpu: Processor, vector: number, kind: Kind): voi
 /** Delivers an event; `ip` is the return address. What goes wrong on the way leads to #DF and to shutdown. */
 export function deliver(cpu: Processor, vector: number, kind: Kind, code: number, ip: number): void {
   cpu.vectoring = 0;
-  if (!attempt(cpu, vector, kind, code, ip) && !abandoned(cpu, ip)) pursueFault(cpu, ip);
+  if (!attempt(cpu, vector, kind, code, ip) && !abandoned(cpu, ip)) pursueFault(cpu, placeOfFault(cpu, ip));
+}
+/** Where a fault on the way to a handler happened: in the new task, if it was past the point where a task switch commits. */
+function placeOfFault(cpu: Processor, ip: number): number {
+  const { committed } = cpu;
+  cpu.committed = false;
+  return committed ? cpu.ip : ip;
 }
 
 /** One attempt at an event. False if a fault came up, which is in `cpu.pendingFault`; `cpu.vectoring` then says of what. */
@@ -134,6 +142,7 @@ function pursueFault(cpu: Processor, ip: number): void {
       }
     }
     if (attempt(cpu, vector, HARDWARE, code, ip) || abandoned(cpu, ip)) return;
+    ip = placeOfFault(cpu, ip);
   }
 }
 

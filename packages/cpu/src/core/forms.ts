@@ -48,6 +48,7 @@ export type Feature =
   | "msr"
   | "pge"
   // What gates no form, but control register bits, MSRs and answers of CPUID:
+  | "vme"
   | "de"
   | "pse"
   | "pae"

@@ -1,7 +1,7 @@
 /**
  * One attempt to transfer control to an event's handler: through the real-mode vector table, the protected-mode IDT
- * with its gates, or that of IA-32e mode [SDM 2A "INT n", 3A 6.10 to 6.14, 20.1.4]. Every check and every access that
- * can fault comes before the first change.
+ * with its gates, or that of IA-32e mode [SDM 2A "INT n", 3A 6.10 to 6.14, 20.1.4, 20.2.1]. Every check and every access
+ * that can fault comes before the first change, except in a task switch, see task.ts.
  */
 import { resumeFlag } from "./debug.ts";
 import { HARDWARE, type Kind, PRIVILEGED, RUNNING, SOFTWARE, TRAP } from "./events.ts";
@@ -32,7 +32,9 @@ import {
   TRAP32,
 } from "./segments.ts";
 import { currentStack, longStack, pushFrame, type Stack, setSlot, setStackPointer, stackOf } from "./stack.ts";
-import { CS, RSP, S, SEG, SS, segment } from "./state.ts";
+import { CS, DS, ES, FS, GS, RSP, S, SEG, SS, segment } from "./state.ts";
+import { settleFault, switchTask } from "./task.ts";
+import { nullDataSegments } from "./virtual8086.ts";
 
 /** INT n, INT3 and INTO: the program asked for it, so the gate's DPL is checked and EXT is 0. Not INT1 [SDM 3A 6.12.1]. */
 const isAsked = (kind: Kind) => kind === SOFTWARE || kind === TRAP;
@@ -57,14 +59,18 @@ export function flagsToPush(cpu: Processor, vector: number, kind: Kind): number 
 
 /** Clears flags and what else ends when a handler begins, and goes there. */
 function enter(cpu: Processor, clear: number, ip: number): void {
+  cpu.memory.u32[S.FLAGS >> 2]! &= ~clear;
+  begin(cpu);
+  refreshTransfer(cpu);
+  cpu.jumpTo(ip);
+}
+/** A handler or a handler's task begins: halts, shadows and the interrupted instruction's single-step trap end. */
+function begin(cpu: Processor): void {
   const { u32 } = cpu.memory;
-  u32[S.FLAGS >> 2]! &= ~clear;
   u32[S.ACTIVITY >> 2] = RUNNING;
   cpu.shadowEnd = 0;
   u32[S.INTERRUPTIBILITY >> 2]! &= ~3;
   cpu.stepTrap = false;
-  refreshTransfer(cpu);
-  cpu.jumpTo(ip);
 }
 
 /** [SDM 3A 20.1.4] */
@@ -120,12 +126,17 @@ function transferProtected(cpu: Processor, vector: number, kind: Kind, code: num
     selector = low >>> 16;
   const wide = type === INT32 || type === TRAP32;
   checkGate(cpu, high, vector, kind, wide || type === INT16 || type === TRAP16 || type === TASK_GATE);
-  if (type === TASK_GATE) cpu.unimplemented("task switch");
+  if (type === TASK_GATE) {
+    transferToTask(cpu, vector, kind, code, ip, selector);
+    return;
+  }
   const d = checkHandler(cpu, selector, ext),
     offset = wide ? ((low & 0xffff) | (high & 0xffff0000)) >>> 0 : low & 0xffff;
   const cpl = isConforming(d.access) ? cpu.cpl : dplOf(d.access),
     inner = cpl < cpu.cpl,
-    width = wide ? 4 : 2;
+    width = wide ? 4 : 2,
+    virtual8086 = (cpu.u32(S.FLAGS) & VM) !== 0;
+  if (virtual8086 && cpl !== 0) cpu.fault("GP", errorCode(selector, ext));
   const next = inner ? findInnerStack(cpu, cpl, ext) : null;
   if (offset > d.limit) cpu.fault("GP", ext);
   const csAccess = markAccessed(cpu, d),
@@ -133,12 +144,32 @@ function transferProtected(cpu: Processor, vector: number, kind: Kind, code: num
   const stack: Stack = next
     ? stackOf(next.d, next.pointer, cpl, errorCode(next.selector, ext))
     : currentStack(cpu, false, ext);
-  const count = fillFrame(cpu, vector, kind, code, ip, inner);
+  let count = fillFrame(cpu, vector, kind, code, ip, inner);
+  if (virtual8086) for (const n of [ES, DS, FS, GS]) setSlot(cpu, count++, cpu.selector(n));
   const top = pushFrame(cpu, stack, count, width);
   if (next) setSegment(cpu, SS, next.selector, ssAccess, next.d.base, next.d.limit);
+  if (virtual8086) nullDataSegments(cpu);
   setStackPointer(cpu, stack, top);
   loadHandler(cpu, d, csAccess, selector, cpl);
   enter(cpu, TF | NT | RF | VM | (type === INT16 || type === INT32 ? IF : 0), offset);
+}
+/** A fault in the new task is the next event; if an instruction asked for this one, nobody above goes on to that. */
+function transferToTask(
+  cpu: Processor,
+  vector: number,
+  kind: Kind,
+  code: number | null,
+  ip: number,
+  selector: number,
+): void {
+  const isInstruction = isAsked(kind) || kind === PRIVILEGED,
+    departure = { ip, flags: flagsToPush(cpu, vector, kind), ext: isAsked(kind) ? 0 : 1, code };
+  const enterTask = () => {
+    switchTask(cpu, "gate", selector, departure);
+    begin(cpu);
+  };
+  if (isInstruction) settleFault(cpu, enterTask);
+  else enterTask();
 }
 function findInnerStack(
   cpu: Processor,

@@ -20,7 +20,7 @@ const words = (text: string) => text.split(" ") as Feature[];
 
 /** What every 64-bit processor of Intel has. */
 const CORE2 = words(
-  "fpu de pse tsc msr pae mce cx8 apic sysenter mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 cx16 syscall nx lm lahf64 prefetchw vmx",
+  "fpu vme de pse tsc msr pae mce cx8 apic sysenter mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 cx16 syscall nx lm lahf64 prefetchw vmx",
 );
 const NEHALEM = [...CORE2, ...words("popcnt rdtscp invariantTsc ept vpid")];
 /** As NEHALEM, and free of Meltdown by its own word, so that kernels need not isolate their page tables. */

@@ -21,7 +21,7 @@ export const ACCESSED = 1,
   UNUSABLE = 0x10000;
 export const dplOf = (access: number) => (access >> 5) & 3;
 
-/** Bits of S.MODE, part of every block's key: default size of code (0 = 16, 1 = 32, 2 = 64) and real-address mode. */
+/** Bits of S.MODE, part of every block's key: default size of code (0 = 16, 1 = 32, 2 = 64) and real-address or virtual-8086 mode. */
 export const MODE_REAL = 4;
 
 export function refreshModes(cpu: Processor): void {

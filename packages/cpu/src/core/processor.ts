@@ -71,6 +71,8 @@ export class Processor {
   shadowEnd = 0;
   /** RFLAGS.RF is in force while fewer instructions are retired than this, see debug.ts. */
   resumeEnd = 0;
+  /** The fault in `pendingFault` came up after its transfer or task switch was done: it is raised at `ip`, which is there. */
+  committed = false;
   /** The event that is being delivered, in the format of the VMCS's IDT-vectoring information, or 0; its error code. */
   vectoring = 0;
   vectoringCode = 0;

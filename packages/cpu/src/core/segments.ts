@@ -62,6 +62,9 @@ export const is64BitCode = (access: number) => (access & (L_BIT | DB_BIT)) === L
 /** Is a linear address that is held in a number canonical? */
 export const isCanonicalNumber = (address: number) => address >= -(2 ** 47) && address < 2 ** 47;
 
+/** Is this the TSS of a 32-bit task, busy or not? */
+export const isTss32 = (access: number) => typeOf(access) === TSS32 || typeOf(access) === TSS32_BUSY;
+
 /** Linear address of the table entry that a selector names, or null if no whole entry of `bytes` bytes is there. */
 function entryOf(cpu: Processor, selector: number, bytes: number): number | null {
   const offset = selector & 0xfff8;
@@ -126,7 +129,7 @@ export function setSegment(
 export const setNull = (cpu: Processor, n: number, selector: number, dpl = 0) =>
   setSegment(cpu, n, selector, UNUSABLE | (dpl << 5), 0, 0);
 
-/** Real-address mode: the selector is a paragraph; limit and attributes stay as they are [SDM 3A 20.1.1]. */
+/** Real-address and virtual-8086 mode: the selector is a paragraph; limit and attributes stay as they are [SDM 3A 20.1.1]. */
 export function setParagraph(cpu: Processor, n: number, selector: number): void {
   const { u32 } = cpu.memory,
     at = segment(n);
@@ -169,16 +172,23 @@ function loadStackSegment(cpu: Processor, selector: number): void {
   setSegment(cpu, SS, selector, markAccessed(cpu, d), d.base, d.limit);
 }
 
-function loadDataSegment(cpu: Processor, n: number, selector: number): void {
+/** What is wrong with the selector is `exception`; derived fields are up to the caller. */
+export function loadDataSegment(
+  cpu: Processor,
+  n: number,
+  selector: number,
+  exception: "GP" | "TS" = "GP",
+  ext = 0,
+): void {
   if (isNull(selector)) {
     setNull(cpu, n, selector);
     return;
   }
-  const d = readDescriptor(cpu, selector),
-    code = errorCode(selector),
+  const d = readDescriptor(cpu, selector, exception, ext),
+    code = errorCode(selector, ext),
     dpl = dplOf(d.access);
-  if (!isReadable(d.access)) cpu.fault("GP", code);
-  if (!isConforming(d.access) && ((selector & 3) > dpl || cpu.cpl > dpl)) cpu.fault("GP", code);
+  if (!isReadable(d.access)) cpu.fault(exception, code);
+  if (!isConforming(d.access) && ((selector & 3) > dpl || cpu.cpl > dpl)) cpu.fault(exception, code);
   if (!(d.access & PRESENT)) cpu.fault("NP", code);
   setSegment(cpu, n, selector, markAccessed(cpu, d), d.base, d.limit);
 }
@@ -234,8 +244,7 @@ export function loadTask(cpu: Processor, selector: number): void {
 
 /** The stack for an inner level, from the TSS [SDM 3A 5.8.5]. */
 export function innerStack(cpu: Processor, cpl: number, ext: number): { selector: number; pointer: number } {
-  const access = cpu.segmentAccess(TR),
-    wide = typeOf(access) === TSS32_BUSY || typeOf(access) === TSS32;
+  const wide = isTss32(cpu.segmentAccess(TR));
   const offset = wide ? cpl * 8 + 4 : cpl * 4 + 2,
     last = offset + (wide ? 5 : 3);
   const at = fieldOfTask(cpu, offset, last, ext);

@@ -5,8 +5,6 @@
 import type { Processor } from "./processor.ts";
 
 export const UNIMPLEMENTED = {
-  "task switch": "JMP, CALL, IRET or an interrupt through a TSS or a task gate [SDM 3A 8.3]",
-  "virtual-8086 mode": "IRET or a task switch to RFLAGS.VM = 1 [SDM 3A 21.2]",
   "system-management mode": "an SMI, and RSM [SDM 3C 32]",
 } as const;
 export type Unimplemented = keyof typeof UNIMPLEMENTED;

@@ -17,6 +17,7 @@ import { readMsr, writeMsr } from "../core/msr.ts";
 import { CR0_PE, CR0_TS, CR4_OSXSAVE, CR4_PCE, CR4_PCIDE } from "../core/paging.ts";
 import { isCanonical, type Processor } from "../core/processor.ts";
 import { RAX, RBX, RCX, RDX, S, SEG, segment } from "../core/state.ts";
+import { setVirtualFlag } from "../core/virtual8086.ts";
 import {
   exitAlways, exitByClts, exitByControlWrite, exitByCr3Read, exitByCr3Write, exitByCr8, exitByDebugRegister, exitByInvlpg, exitByInvpcid, exitByLmsw,
   exitByMsr, exitIf, keptBits, requireEnabled, shownControl,
@@ -118,26 +119,29 @@ const invpcid: HelperBody = (cpu, insn) => {
 
 // ---- interrupt flag, halting ----
 
-const checkIopl = <V>(x: Exec<V>, flags: V) =>
-  x.raiseIf(x.ltU(x.and(x.shr(flags, x.const(12)), x.const(3)), x.state(S.CPL, 4)), "GP", x.const(0));
+/** Beyond IOPL the instruction means the virtual interrupt flag, if anything. */
+const within = <V>(x: Exec<V>, flags: V) => x.isZero(x.ltU(x.and(x.shr(flags, x.const(12)), x.const(3)), x.state(S.CPL, 4)));
 const cli: Semantics = (x) => {
   const flags = x.state(S.FLAGS, 4);
-  checkIopl(x, flags);
-  x.setState(S.FLAGS, x.and(flags, x.const(~IF)), 4);
+  x.when(within(x, flags), () => x.setState(S.FLAGS, x.and(flags, x.const(~IF)), 4), () => { x.call("interrupts.virtual", x.const(0)); });
 };
 /** Events wait for one instruction more if IF was clear [SDM 2B "STI"]. */
 const sti: Semantics = (x) => {
   const flags = x.state(S.FLAGS, 4);
-  checkIopl(x, flags);
-  x.when(x.isZero(x.bit(flags, 9)), () => {
+  const enable = () => {
     x.setState(S.FLAGS, x.or(flags, x.const(IF)), 4);
     x.call("interrupts.enabled");
-  });
+  };
+  x.when(within(x, flags), () => x.when(x.isZero(x.bit(flags, 9)), enable), () => { x.call("interrupts.virtual", x.const(1)); });
 };
 export const controlHelpers: Record<string, Helper> = {
   "interrupts.enabled": (cpu) => {
     if (!cpu.inShadow()) cpu.startShadow(1);
     reconsider(cpu);
+    return 0n;
+  },
+  "interrupts.virtual": (cpu, [on]) => {
+    setVirtualFlag(cpu, on !== 0n);
     return 0n;
   },
 };

@@ -5,17 +5,21 @@
 
 import { startResume } from "../core/debug.ts";
 import type { Decoded } from "../core/decode.ts";
-import { deliverSoftware, followFlags, PRIVILEGED, SOFTWARE, TRAP, unblockNmi } from "../core/events.ts";
+import { deliverFault, deliverSoftware, followFlags, PRIVILEGED, SOFTWARE, TRAP, unblockNmi } from "../core/events.ts";
 import { AC, ALL, ARITHMETIC, DF, ID, IF, IOPL, NT, RF, TF, VIF, VIP, VM } from "../core/flags.ts";
 import { form, type HelperBody, type Instruction, rare } from "../core/forms.ts";
 import { DB_BIT, dplOf, L_BIT, MODE_REAL, PRESENT, refreshTransfer } from "../core/modes.ts";
 import type { Processor } from "../core/processor.ts";
 import {
   CALL16, CALL32, checkStackSegment, type Descriptor, dropPrivilegedSegments, errorCode, innerStack, innerStack64, is64BitCode, isCanonicalNumber,
-  isCode, isConforming, isNull, markAccessed, readDescriptor, setNull, setParagraph, setSegment, TASK_GATE, TSS16, TSS32, typeOf,
+  isCode, isConforming, isNull, markAccessed, readDescriptor, setNull, setParagraph, setSegment, typeOf,
 } from "../core/segments.ts";
-import { currentStack, longSlot, longStack, moved, pushFrame, readFrame, setSlot, setStackPointer, slot, stackOf } from "../core/stack.ts";
-import { CS, LDTR, RSP, S, SEG, SS, segment } from "../core/state.ts";
+import { currentStack, longSlot, longStack, moved, pushFrame, readFrame, type Stack, setSlot, setStackPointer, slot, stackOf } from "../core/stack.ts";
+import { CS, DS, ES, FS, GS, LDTR, RSP, S, SEG, SS, segment } from "../core/state.ts";
+import { enterTask, returnFromTask } from "../core/task.ts";
+import {
+  checkVirtualFlags, isVirtual8086, redirectInterrupt, setVirtualFlag, setVirtualSegment, usesVirtualFlag, virtualInterruptPends,
+} from "../core/virtual8086.ts";
 
 type Width = 2 | 4 | 8;
 const widthOf = (insn: Decoded) => (insn.operandSize >> 3) as Width;
@@ -56,21 +60,20 @@ function goTo(cpu: Processor, offset: number): void {
   refreshTransfer(cpu);
   cpu.jumpTo(offset);
 }
-/** Real mode: base from selector; the limit stays and is checked [SDM 3A 20.1.1]. */
+/** Real-address and virtual-8086 mode: base from selector; the limit stays and is checked [SDM 3A 20.1.1]. */
 function checkRealOffset(cpu: Processor, offset: number): void {
   if (offset > cpu.u32(segment(CS) + SEG.limit)) cpu.fault("GP", 0);
 }
 const isReal = (cpu: Processor) => (cpu.u32(S.MODE) & MODE_REAL) !== 0;
 
-/** The call gate that a system descriptor is; #GP for anything else that is not a task. */
+/** The call gate that a system descriptor is; #GP for anything else. */
 interface Gate { readonly selector: number; readonly offset: number; readonly width: Width; readonly parameters: number }
 function readGate(cpu: Processor, d: Descriptor, selector: number): Gate {
   const type = typeOf(d.access), code = errorCode(selector), long = cpu.ia32e;
-  const task = type === TASK_GATE || type === TSS16 || type === TSS32, dpl = dplOf(d.access);
-  if (!(type === CALL32 || (!long && (type === CALL16 || task)))) cpu.fault("GP", code);
+  const dpl = dplOf(d.access);
+  if (!(type === CALL32 || (!long && type === CALL16))) cpu.fault("GP", code);
   if (dpl < cpu.cpl || (selector & 3) > dpl) cpu.fault("GP", code);
   if (!(d.access & PRESENT)) cpu.fault("NP", code);
-  if (task) cpu.unimplemented("task switch");
   const target = d.low >>> 16, low = (d.low & 0xffff | d.high & 0xffff0000) >>> 0;
   if (!long) return { selector: target, offset: type === CALL16 ? d.low & 0xffff : low, width: type === CALL16 ? 2 : 4, parameters: d.high & 31 };
   const limit = cpu.u32(selector & 4 ? segment(LDTR) + SEG.limit : S.GDTR_LIMIT);
@@ -104,7 +107,7 @@ const jumpFar: HelperBody = (cpu, insn) => {
   if (isCode(named.access)) {
     checkDirect(cpu, named, selector);
     finishJump(cpu, named, selector, offset);
-  } else {
+  } else if (cpu.ia32e || !enterTask(cpu, "jump", named, selector)) {
     const gate = readGate(cpu, named, selector);
     finishJump(cpu, gateTarget(cpu, gate, false), gate.selector, gate.offset);
   }
@@ -131,6 +134,7 @@ const callFar: HelperBody = (cpu, insn) => {
     finishCall(cpu, named, selector, offset, width);
     return;
   }
+  if (!cpu.ia32e && enterTask(cpu, "call", named, selector)) return;
   const gate = readGate(cpu, named, selector), d = gateTarget(cpu, gate, true);
   if (isConforming(d.access) || dplOf(d.access) === cpu.cpl) finishCall(cpu, d, gate.selector, gate.offset, gate.width);
   else callInner(cpu, gate, d);
@@ -271,25 +275,32 @@ const iret: HelperBody = (cpu, insn) => {
   if (isReal(cpu)) iretReal(cpu, width);
   else if (before & NT) {
     if (cpu.ia32e) cpu.fault("GP", 0);
-    cpu.unimplemented("task switch");
+    returnFromTask(cpu);
   } else iretProtected(cpu, width);
   followFlags(cpu, before);
 };
+/** In virtual-8086 mode below IOPL 3 it is the monitor's business, or the virtual interrupt flag's [SDM 3A 20.2.7, 20.3]. */
 function iretReal(cpu: Processor, width: Width): void {
+  const virtual = isVirtual8086(cpu) && usesVirtualFlag(cpu, width * 8), { cpl } = cpu;
   const stack = currentStack(cpu, true);
   readFrame(cpu, stack, 3, width);
   const offset = slot(cpu, 0), selector = slot(cpu, 1) & 0xffff, flags = slot(cpu, 2);
+  if (virtual) checkVirtualFlags(cpu, flags);
   checkRealOffset(cpu, offset);
   setStackPointer(cpu, stack, moved(stack, 3 * width));
   setParagraph(cpu, CS, selector);
-  returnFlags(cpu, flags, width, 0);
+  returnFlags(cpu, flags, width, cpl);
+  if (virtual) setVirtualFlag(cpu, (flags & IF) !== 0);
   goTo(cpu, offset);
 }
 function iretProtected(cpu: Processor, width: Width): void {
   const { long, cpl: from } = cpu, stack = currentStack(cpu, true);
   readFrame(cpu, stack, long ? 5 : 3, width); // 64-bit mode always pops SS:RSP
   const offset = width === 8 ? longSlot(cpu, 0) : slot(cpu, 0), selector = slot(cpu, 1) & 0xffff, flags = slot(cpu, 2);
-  if (flags & VM && width === 4 && from === 0 && !cpu.ia32e) cpu.unimplemented("virtual-8086 mode");
+  if (flags & VM && width === 4 && from === 0 && !cpu.ia32e) {
+    iretVirtual8086(cpu, stack, offset, selector, flags);
+    return;
+  }
   const d = returnTarget(cpu, selector), cpl = selector & 3;
   if (cpl === from && !long) {
     checkOffset(cpu, d, offset);
@@ -308,12 +319,34 @@ function iretProtected(cpu: Processor, width: Width): void {
   }
   returnFlags(cpu, flags, width, from);
   goTo(cpu, offset);
+  if (virtualInterruptPends(cpu)) faultAt(cpu, offset);
+}
+/** #GP(0) of the instruction that was returned to. */
+function faultAt(cpu: Processor, offset: number): void {
+  cpu.ip = offset;
+  cpu.setFault("GP", 0);
+  deliverFault(cpu);
+}
+/** Into virtual-8086 mode: stack and data segments are on the stack too; flags are loaded as they are [SDM 3A 20.2.5]. */
+function iretVirtual8086(cpu: Processor, stack: Stack, offset: number, selector: number, flags: number): void {
+  const popped = [SS, ES, DS, FS, GS];
+  readFrame(cpu, stack, 6, 4, 12, 3);
+  if (offset > 0xffff) cpu.fault("GP", 0);
+  cpu.flags = flags;
+  if (flags & RF) startResume(cpu);
+  setVirtualSegment(cpu, CS, selector);
+  popped.forEach((n, i) => { setVirtualSegment(cpu, n, slot(cpu, 4 + i) & 0xffff); });
+  cpu.setGpr32(RSP, slot(cpu, 3));
+  goTo(cpu, offset);
+  if (virtualInterruptPends(cpu)) faultAt(cpu, offset);
 }
 
 // ---- software interrupts ----
 
-/** INT n: in virtual-8086 mode it needs IOPL 3, which is not written yet because that mode is not. */
-const interrupt: HelperBody = (cpu, insn) => deliverSoftware(cpu, insn.immLow & 0xff, SOFTWARE);
+const interrupt: HelperBody = (cpu, insn) => {
+  const vector = insn.immLow & 0xff;
+  if (!isVirtual8086(cpu) || !redirectInterrupt(cpu, vector)) deliverSoftware(cpu, vector, SOFTWARE);
+};
 const breakpoint: HelperBody = (cpu) => deliverSoftware(cpu, 3, TRAP);
 const overflow: HelperBody = (cpu) => { if (cpu.x.flag("OF") !== 0n) deliverSoftware(cpu, 4, TRAP); };
 const icebp: HelperBody = (cpu) => deliverSoftware(cpu, 1, PRIVILEGED);

@@ -4,10 +4,11 @@
  */
 import { followFlags } from "../core/events.ts";
 import type { Exec, Semantics, Size } from "../core/exec.ts";
-import { AC, AF, CF, DF, ID, IF, IOPL, NT, OF, PF, RF, SF, TF, VM, ZF } from "../core/flags.ts";
+import { AC, AF, CF, DF, ID, IF, IOPL, NT, OF, PF, RF, SF, TF, VIF, VM, ZF } from "../core/flags.ts";
 import { form, type HelperBody, type Instruction, instruction, rare } from "../core/forms.ts";
 import type { Helper } from "../core/helpers.ts";
 import { RBP, RSP, S, SS } from "../core/state.ts";
+import { checkVirtualFlags, usesVirtualFlag } from "../core/virtual8086.ts";
 
 /** The value is read before RSP moves: PUSH RSP pushes its old value. */
 const push: Semantics = (x, src) => x.push(x.read(src), x.shape.operandSize);
@@ -47,26 +48,39 @@ const popa: Semantics = (x) => {
 const ARITHMETIC = [["CF", CF], ["PF", PF], ["AF", AF], ["ZF", ZF], ["SF", SF], ["OF", OF]] as const;
 const position = (mask: number) => 31 - Math.clz32(mask);
 
-/** In virtual-8086 mode flags are the monitor's business unless IOPL is 3 [SDM 3A 21.2.7]. */
-function checkVirtual8086<V>(x: Exec<V>): void {
-  if (x.shape.long) return;
+/**
+ * In virtual-8086 mode flags are the monitor's business unless IOPL is 3 [SDM 3A 20.2.7]: #GP(0), or with CR4.VME the
+ * program sees VIF as its IF. True if it does; null if it cannot.
+ */
+function meansVirtual<V>(x: Exec<V>): V | null {
+  if (x.shape.long) return null;
   const flags = x.state(S.FLAGS, 4), trusted = x.eq(x.and(flags, x.const(IOPL)), x.const(IOPL));
-  x.raiseIf(x.and(x.bit(flags, position(VM)), x.xor(trusted, x.const(1))), "GP", x.const(0));
+  const sensitive = x.and(x.bit(flags, position(VM)), x.xor(trusted, x.const(1)));
+  x.when(sensitive, () => { x.call("flags.sensitive", x.const(x.shape.operandSize)); });
+  return x.shape.operandSize === 16 ? sensitive : null;
 }
 /** VM and RF are pushed as zero. */
 const pushf: Semantics = (x) => {
-  checkVirtual8086(x);
-  let flags = x.and(x.state(S.FLAGS, 4), x.const(~(RF | VM)));
+  const virtual = meansVirtual(x), now = x.state(S.FLAGS, 4);
+  let flags = x.and(now, x.const(~(RF | VM)));
+  if (virtual !== null) {
+    const seen = x.or(x.and(flags, x.const(~IF)), x.or(x.const(IOPL), x.shl(x.bit(now, position(VIF)), x.const(position(IF)))));
+    flags = x.select(virtual, seen, flags);
+  }
   for (const [name, mask] of ARITHMETIC) flags = x.or(flags, x.shl(x.flag(name), x.const(position(mask))));
   x.push(flags, x.shape.operandSize);
 };
 /** IOPL changes only at CPL 0, IF only if CPL is not above IOPL (and then silently); VM, VIF and VIP never; RF becomes zero. */
 const popf: Semantics = (x) => {
-  checkVirtual8086(x);
-  const size = x.shape.operandSize, value = x.top(size), before = x.state(S.FLAGS, 4), cpl = x.state(S.CPL, 4);
-  const always = TF | DF | NT | (size === 16 ? 0 : AC | ID);
+  const virtual = meansVirtual(x), size = x.shape.operandSize, popped = x.top(size), before = x.state(S.FLAGS, 4), cpl = x.state(S.CPL, 4);
+  let always = x.const(TF | DF | NT | (size === 16 ? 0 : AC | ID)), value = popped;
+  if (virtual !== null) {
+    x.when(virtual, () => { x.call("flags.virtual", popped); });
+    always = x.or(always, x.select(virtual, x.const(VIF), x.const(0)));
+    value = x.or(popped, x.shl(x.bit(popped, position(IF)), x.const(position(VIF))));
+  }
   const iopl = x.and(x.shr(before, x.const(position(IOPL) - 1)), x.const(3));
-  const writable = x.or(x.const(always), x.or(
+  const writable = x.or(always, x.or(
     x.select(x.isZero(cpl), x.const(IOPL), x.const(0)), x.select(x.ltU(iopl, cpl), x.const(0), x.const(IF))));
   const after = x.or(x.and(x.and(before, x.const(~RF)), x.not(writable)), x.and(value, writable));
   x.popped(size >> 3);
@@ -111,6 +125,14 @@ export const stackHelpers: Record<string, Helper> = {
   /** System flags changed from what they were before. */
   "flags.follow": (cpu, [before]) => {
     followFlags(cpu, Number(before));
+    return 0n;
+  },
+  "flags.sensitive": (cpu, [operandSize]) => {
+    usesVirtualFlag(cpu, Number(operandSize));
+    return 0n;
+  },
+  "flags.virtual": (cpu, [flags]) => {
+    checkVirtualFlags(cpu, Number(flags));
     return 0n;
   },
 };

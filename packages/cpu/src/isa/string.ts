@@ -8,6 +8,7 @@ import { DF, IOPL, VM } from "../core/flags.ts";
 import { form, type Instruction, instruction } from "../core/forms.ts";
 import type { Helper } from "../core/helpers.ts";
 import type { Processor } from "../core/processor.ts";
+import { isTss32 } from "../core/segments.ts";
 import { ES, RAX, RDI, RDX, RSI, S, SEG, segment, TR } from "../core/state.ts";
 import { exitByPort, PORT_IMMEDIATE, PORT_IN, PORT_REPEATED, PORT_STRING, wantsPort } from "../vmx/intercepts.ts";
 import { stringInfo } from "../vmx/operand-info.ts";
@@ -101,8 +102,8 @@ function checkPort(cpu: Processor, port: number, bytes: number): void {
   const flags = cpu.u32(S.FLAGS);
   if (!cpu.protectedMode || (cpu.cpl <= (flags & IOPL) >> 12 && !(flags & VM))) return;
   const tr = segment(TR), base = cpu.number(tr + SEG.base), limit = cpu.number(tr + SEG.limit);
-  const is32Bit = (cpu.segmentAccess(TR) & 0xd) === 9; // a 16-bit TSS has no bitmap
-  if (!is32Bit || limit < 103) cpu.fault("GP", 0);
+  if (!isTss32(cpu.segmentAccess(TR)) || limit < 103) // a 16-bit TSS has no bitmap
+    cpu.fault("GP", 0);
   const wrap = (address: number) => (cpu.ia32e ? address : address % 2 ** 32);
   const at = cpu.readLinear(wrap(base + 102), 2, "supervisor") + (port >> 3);
   if (at + 1 > limit) cpu.fault("GP", 0); // two bytes are read: an access may span them

@@ -13,8 +13,8 @@ import { displacement, operandInfo, operandsInfo } from "../vmx/operand-info.ts"
 import { EXIT, VMFAIL } from "../vmx/reasons.ts";
 import { clearVmcs, isRegionAddress, leaveVmx, loadVmcs, revisionAt } from "../vmx/region.ts";
 import { invalidateEpt, invalidateVpid, isEptPointer } from "../vmx/spaces.ts";
-import { NO_POINTER, OUTSIDE, ROOT } from "../vmx/vmx.ts";
 import { readField, writeField } from "../vmx/vmread.ts";
+import { NO_POINTER, OUTSIDE, ROOT } from "../vmx/vmx.ts";
 
 // ---- outcomes [SDM 3C 30.2] ----
 

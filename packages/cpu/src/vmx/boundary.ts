@@ -69,8 +69,7 @@ export function exitBeforeInterrupt(cpu: Processor, shadow: boolean): boolean {
 function exitByInterrupt(cpu: Processor): void {
   const { exit, controls } = cpu.vmx;
   exit.begin(EXIT.externalInterrupt);
-  if (controls.exit & ACKNOWLEDGE)
-    exit.interruptionInfo = (VALID | (EXTERNAL << 8) | cpu.apic!.acknowledge()) >>> 0;
+  if (controls.exit & ACKNOWLEDGE) exit.interruptionInfo = (VALID | (EXTERNAL << 8) | cpu.apic!.acknowledge()) >>> 0;
   leave(cpu, cpu.number(S.RIP));
 }
 

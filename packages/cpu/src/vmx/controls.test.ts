@@ -30,8 +30,20 @@ const cases: readonly Case[] = [
   ["unconditional I/O exiting", "EC", EXIT.io, { qualification: 0x00000008 }, { 2: 0 }],
   ["unconditional I/O exiting", "E7 80", EXIT.io, { qualification: 0x00800043 }],
   ["unconditional I/O exiting", "66 EF", EXIT.io, { qualification: 0x00600001 }, { 2: 0x60 }],
-  ["unconditional I/O exiting", "F3 6D", EXIT.io, { qualification: 0x0060003b, info: 2 << 7 }, { 1: 2, 2: 0x60, 7: 0x7000 }],
-  ["unconditional I/O exiting", "6E", EXIT.io, { qualification: 0x00600010, info: (2 << 7) | (3 << 15) }, { 2: 0x60, 6: 0x7000 }],
+  [
+    "unconditional I/O exiting",
+    "F3 6D",
+    EXIT.io,
+    { qualification: 0x0060003b, info: 2 << 7 },
+    { 1: 2, 2: 0x60, 7: 0x7000 },
+  ],
+  [
+    "unconditional I/O exiting",
+    "6E",
+    EXIT.io,
+    { qualification: 0x00600010, info: (2 << 7) | (3 << 15) },
+    { 2: 0x60, 6: 0x7000 },
+  ],
   ["PAUSE exiting", "F3 90", EXIT.pause],
   ["descriptor-table exiting", "0F 01 50 10", EXIT.descriptorTable, { qualification: 0x10 }, { 0: 0x5000 }],
   ["descriptor-table exiting", "0F 00 C8", EXIT.localDescriptorTable],
@@ -45,7 +57,7 @@ for (const [control, code, reason, more = {}, gprs = {}] of cases) {
     if (code === "0F 01 F9") r.with("enable RDTSCP");
     r.cpu.setGpr(0, 0x12345000n);
     for (const [n, value] of Object.entries(gprs)) r.cpu.setGpr(Number(n), BigInt(value));
-        return r;
+    return r;
   };
   test(`${control}: ${code}`, () => {
     const left = prepared(true).run(code);

@@ -62,7 +62,14 @@ export const PORT_IN = 8,
   PORT_REPEATED = 32,
   PORT_IMMEDIATE = 64;
 /** `linear`: of the memory operand of INS or OUTS; -1: there is none. */
-export function exitByPort(cpu: Processor, how: number, port: number, bytes: number, linear: number, info: number): never {
+export function exitByPort(
+  cpu: Processor,
+  how: number,
+  port: number,
+  bytes: number,
+  linear: number,
+  info: number,
+): never {
   const { exit } = cpu.vmx;
   exit.begin(EXIT.io, (port * 0x10000 + (how | (bytes - 1))) >>> 0);
   exit.byInstruction = true;
@@ -85,8 +92,7 @@ export function exitByControlWrite(cpu: Processor, n: 0 | 4, low: number, high: 
   const mask = n === 0 ? F.CR0_MASK : F.CR4_MASK,
     shadow = n === 0 ? F.CR0_SHADOW : F.CR4_SHADOW,
     { vmcs } = vmx;
-  const changed =
-    ((low ^ vmcs.low(shadow)) & vmcs.low(mask)) | ((high ^ vmcs.high(shadow)) & vmcs.high(mask));
+  const changed = ((low ^ vmcs.low(shadow)) & vmcs.low(mask)) | ((high ^ vmcs.high(shadow)) & vmcs.high(mask));
   if (changed !== 0) exitInstruction(cpu, EXIT.controlRegister, crQualification(n, "to", register));
 }
 /** MOV to CR3, unless its value is one of the CR3 targets. */
@@ -183,6 +189,17 @@ export function exitByInvlpg(cpu: Processor, linear: bigint): void {
 }
 /** INVPCID exits as INVLPG does, if it is enabled. */
 export function exitByInvpcid(cpu: Processor, insn: Decoded): void {
-  if (cpu.vmx.nonRoot)
-    exitIf(cpu, "INVLPG exiting", EXIT.invpcid, displacement(cpu, insn), operandsInfo(insn, 1, 0));
+  if (cpu.vmx.nonRoot) exitIf(cpu, "INVLPG exiting", EXIT.invpcid, displacement(cpu, insn), operandsInfo(insn, 1, 0));
+}
+
+// ---- task switches [SDM 3C 25.4.2, table 27-2] ----
+
+const SOURCES = { call: 0, iret: 1, jump: 2, gate: 3 } as const;
+/** No guest switches tasks; the new TSS was found good. A gate may belong to an event, which `cpu.vectoring` then tells. */
+export function exitByTaskSwitch(cpu: Processor, how: keyof typeof SOURCES, selector: number): never {
+  const { exit } = cpu.vmx;
+  exit.begin(EXIT.taskSwitch, selector + SOURCES[how] * 2 ** 30);
+  exit.byInstruction = how !== "gate";
+  cpu.vmx.unwindBy(cpu.pendingFault);
+  throw cpu.pendingFault;
 }

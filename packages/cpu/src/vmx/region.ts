@@ -3,8 +3,8 @@ import { PHYSICAL_BITS } from "../core/paging.ts";
 import { PAGE } from "../core/physical.ts";
 import type { Processor } from "../core/processor.ts";
 import { S } from "../core/state.ts";
-import { NO_POINTER, OUTSIDE } from "./vmx.ts";
 import { REGION, REVISION } from "./vmcs.ts";
+import { NO_POINTER, OUTSIDE } from "./vmx.ts";
 
 export const isRegionAddress = (address: number): boolean => address % PAGE === 0 && address < 2 ** PHYSICAL_BITS;
 /** The region's revision, or null if it is not ours, or of a shadow VMCS. */

@@ -13,7 +13,17 @@ import { saveGuestState } from "./save-guest.ts";
 import { NON_ROOT, ROOT } from "./vmx.ts";
 
 /** Where things of the host are. */
-export const HOST = { code: 0x30000, stack: 0x31000, vmxon: 0x32000, vmcs: 0x33000, msrBitmap: 0x34000, ioA: 0x35000, ioB: 0x36000, apic: 0x37000, areas: 0x38000 };
+export const HOST = {
+  code: 0x30000,
+  stack: 0x31000,
+  vmxon: 0x32000,
+  vmcs: 0x33000,
+  msrBitmap: 0x34000,
+  ioA: 0x35000,
+  ioB: 0x36000,
+  apic: 0x37000,
+  areas: 0x38000,
+};
 
 const WORDS = {
   pin: F.PIN_CONTROLS,
@@ -102,7 +112,11 @@ export function guest(mode: Mode = "long", options: Parameters<typeof rig>[1] = 
   return r;
 }
 
-function leftOf({ cpu: { vmx: { vmcs } } }: Guest): Left {
+function leftOf({
+  cpu: {
+    vmx: { vmcs },
+  },
+}: Guest): Left {
   return {
     reason: vmcs.low(F.EXIT_REASON),
     qualification: vmcs.number(F.EXIT_QUALIFICATION),

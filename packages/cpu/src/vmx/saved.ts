@@ -22,7 +22,8 @@ export const vmxState = record({
 export type VmxState = StateOf<typeof vmxState>;
 
 export function saveVmx({ vmx }: Processor): VmxState {
-  const { operation, vmxonPointer, currentPointer, launched, trapPending, tprPending, eventLength, nmiUnblockedAt } = vmx;
+  const { operation, vmxonPointer, currentPointer, launched, trapPending, tprPending, eventLength, nmiUnblockedAt } =
+    vmx;
   const timerEnd = vmx.timerEnd === Number.POSITIVE_INFINITY ? null : vmx.timerEnd;
   return {
     operation,

@@ -1,7 +1,17 @@
 /** Fields of the current VMCS as VMREAD and VMWRITE see them [SDM 3C 24.11.2, 30.3]. */
 import type { Processor } from "../core/processor.ts";
 import { controlNamed, isOffered } from "./controls.ts";
-import { ENCODINGS, FIELD_NAMES, fieldWith, isReadOnly, REQUIRES, WIDTH_16, WIDTH_32, WIDTH_64, widthOf } from "./fields.ts";
+import {
+  ENCODINGS,
+  FIELD_NAMES,
+  fieldWith,
+  isReadOnly,
+  REQUIRES,
+  WIDTH_16,
+  WIDTH_32,
+  WIDTH_64,
+  widthOf,
+} from "./fields.ts";
 import { VMFAIL } from "./reasons.ts";
 
 interface Access {

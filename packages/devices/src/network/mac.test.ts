@@ -51,6 +51,18 @@ function flow(r: Rig, ctrl: number): void {
 for (const hops of [false, true]) {
   const test = suite(`e1000${hops ? ", saved and restored at every access" : ""}`);
 
+  test("ethtool's interrupt test fails: ICS, IMS and IMC know bits 5 and 8, though they are reserved", () => {
+    const r = new Rig(hops);
+    for (let cause = 0; cause < 10; cause++) {
+      r.write(ICS, 1 << cause);
+      assert.is(r.high, false);
+      r.write(IMS, 1 << cause);
+      assert.is(r.high, true);
+      assert.is(r.read(ICR), 1 << cause);
+      r.write(IMC, 1 << cause);
+    }
+  });
+
   test("ICR clears when read, and where 1 is written; ICS sets, IMS and IMC mask [8254x 13.4.17 to 13.4.21]", () => {
     const r = new Rig(hops);
     r.write(ICS, 0xffff_ffff);
@@ -65,7 +77,7 @@ for (const hops of [false, true]) {
     assert.is(r.high, false);
     r.write(IMS, 0x80);
     assert.is(r.high, true);
-    assert.is(r.read(ICR), 0x1_feda);
+    assert.is(r.read(ICR), 0x1_fffa);
     assert.is(r.high, false);
     assert.is(r.read(ICR), 0);
     assert.is(r.read(ICS), 0);

@@ -56,6 +56,9 @@ export const e1000MacState = record({
 });
 export type E1000MacState = StateOf<typeof e1000MacState>;
 
+/** Where the first of the spaces beside the registers begins; accesses below it, the frequent ones, need no search. */
+const firstTable = 0x4000;
+
 /** A frame, without CRC. Its bytes are the chip's: who keeps them copies them. */
 export type FrameEvent = { readonly frame: Uint8Array };
 export type DropEvent = FrameEvent & {
@@ -149,7 +152,7 @@ export class E1000Mac implements RegisterSpace, Device<E1000MacState>, EthernetC
     });
     this.#receiver = new Receiver({ dma, regs, filter, flow, statistics, interrupts });
     this.#spaces = [
-      [0x4000, 0x4100, statistics],
+      [firstTable, 0x4100, statistics],
       [0x5200, 0x5400, filter.mta],
       [0x5400, 0x5480, filter.ra],
       [0x5600, 0x5800, filter.vfta],
@@ -159,6 +162,7 @@ export class E1000Mac implements RegisterSpace, Device<E1000MacState>, EthernetC
   }
 
   read(offset: number, bytes: number): number {
+    if (offset < firstTable) return this.regs.read(offset, bytes as Width);
     for (const [base, end, space] of this.#spaces) {
       if (offset >= base && offset < end) return space.read(offset - base, bytes);
     }
@@ -166,6 +170,7 @@ export class E1000Mac implements RegisterSpace, Device<E1000MacState>, EthernetC
   }
 
   write(offset: number, bytes: number, value: number): void {
+    if (offset < firstTable) return this.regs.write(offset, bytes as Width, value);
     for (const [base, end, space] of this.#spaces) {
       if (offset >= base && offset < end) return space.write(offset - base, bytes, value);
     }

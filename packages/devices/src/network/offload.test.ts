@@ -57,6 +57,22 @@ test("the CRC is that of Ethernet, and taken off when it is right", () => {
   assert.is(withoutCheck(frame).length, 24);
 });
 
+test("the CRC is what division bit by bit gives, whatever the length and wherever the bytes are", () => {
+  const bitwise = (bytes: Uint8Array) => {
+    let crc = 0xffff_ffff;
+    for (const byte of bytes) {
+      crc ^= byte;
+      for (let bit = 0; bit < 8; bit++) crc = (crc & 1) !== 0 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1;
+    }
+    return ~crc >>> 0;
+  };
+  const random = new Random(2);
+  for (let length = 0; length < 70; length++) {
+    const bytes = random.fill(new Uint8Array(length + 3)).subarray(3);
+    assert.is(frameCheck(bytes), bitwise(bytes), `${length}`);
+  }
+});
+
 /** An IPv4 packet in a frame; the checksums are right. */
 function packet(protocol: number, { options = 0, fragment = 0, snap = false, tag = false } = {}): Uint8Array {
   const ethernet = 14 + (tag ? 4 : 0) + (snap ? 8 : 0);

@@ -50,6 +50,9 @@ const lengthAt = 8;
 export class Receiver {
   readonly #env: ReceiveEnv;
   readonly #ring: Ring;
+  /** A frame with its CRC, and what is written to a descriptor: made once, since allocating takes longer than copying. */
+  readonly #whole = new Uint8Array(longestLong);
+  readonly #written = new Uint8Array(descriptorBytes - lengthAt);
 
   constructor(env: ReceiveEnv) {
     this.#env = env;
@@ -93,7 +96,7 @@ export class Receiver {
     const { regs, statistics, interrupts } = this.#env;
     const strips = tag !== null && (regs.CTRL & CTRL.VME) !== 0;
     const plain = strips ? stripTag(frame) : frame;
-    const data = (regs.RCTL & RCTL.SECRC) !== 0 ? plain : withCheck(plain, frameCheck(frame));
+    const data = (regs.RCTL & RCTL.SECRC) !== 0 ? plain : this.#withCheck(plain, frameCheck(frame));
     const before = this.#ring.pending;
     if (before < Math.ceil(data.length / this.#bufferSize)) {
       statistics.count("RNBC");
@@ -119,7 +122,7 @@ export class Receiver {
 
   /** Fills buffer after buffer. Descriptors with a null address are handed back unused, and can leave too few. */
   #spread(data: Uint8Array, checksum: number, status: number, errors: number, special: number): boolean {
-    const written = new Uint8Array(descriptorBytes - lengthAt);
+    const written = this.#written;
     const size = this.#bufferSize;
     let at = 0;
     for (let turn = 0; turn < mostDescriptors && at < data.length && this.#ring.pending > 0; turn++) {
@@ -137,6 +140,12 @@ export class Receiver {
     return at === data.length;
   }
 
+  #withCheck(frame: Uint8Array, check: number): Uint8Array {
+    this.#whole.set(frame);
+    writeLittle(this.#whole, frame.length, crcBytes, check);
+    return this.#whole.subarray(0, frame.length + crcBytes);
+  }
+
   /** RCTL.BSIZE and BSEX. [8254x 13.4.22] */
   get #bufferSize(): number {
     const { RCTL: control } = this.#env.regs;
@@ -152,10 +161,3 @@ const statusOf = ({ ip, transport }: Verdict): number =>
 
 const errorsOf = ({ ip, transport }: Verdict): number =>
   (ip === false ? ERROR.IPE : 0) | (transport === false ? ERROR.TCPE : 0);
-
-function withCheck(frame: Uint8Array, check: number): Uint8Array {
-  const whole = new Uint8Array(frame.length + crcBytes);
-  whole.set(frame);
-  writeLittle(whole, frame.length, crcBytes, check);
-  return whole;
-}

@@ -2,7 +2,15 @@
  * The statistics registers. Each counts up to all ones and stays there; reading clears it, and of a pair of 64 bits the
  * upper half clears both [8254x 13.7]. Lengths count from the destination address through the CRC.
  */
-import { type Hook, type Register, type RegisterValues, registers, ro, type Width } from "@castaway/kit";
+import {
+  type Hook,
+  type Register,
+  type Registers,
+  type RegisterValues,
+  registers,
+  ro,
+  type Width,
+} from "@castaway/kit";
 import type { Device, RegisterSpace } from "../device.ts";
 
 /** The counters of 32 bits, from offset 4000 on; what this chip can never count stays 0. */
@@ -51,29 +59,32 @@ export class Statistics implements RegisterSpace, Device<StatisticsState> {
 
   /** A frame was sent. @param isData false for PAUSE frames. [8254x 13.7.30, 13.7.32, 13.7.42 to 13.7.53] */
   sent(frame: Uint8Array, isData: boolean): void {
+    const { regs } = this;
     const length = frame.length + crcBytes;
-    this.count("TPT");
-    this.#add("TOT", length);
+    regs.TPT = more(regs.TPT);
+    [regs.TOTL, regs.TOTH] = sum64(regs.TOTL, regs.TOTH, length);
     if (!isData || length < 64) return;
-    this.count("GPTC");
-    this.#add("GOTC", length);
-    this.count(`PTC${bucket(length)}`);
+    regs.GPTC = more(regs.GPTC);
+    [regs.GOTCL, regs.GOTCH] = sum64(regs.GOTCL, regs.GOTCH, length);
+    countSent(regs, length);
     if (isBroadcast(frame)) this.count("BPTC");
     else if (isMulticast(frame)) this.count("MPTC");
   }
 
   /** A frame came that passes the filters, whatever becomes of it. [8254x 13.7.41, 13.7.43] */
   arrived(frame: Uint8Array): void {
-    this.count("TPR");
-    this.#add("TOR", frame.length + crcBytes);
+    const { regs } = this;
+    regs.TPR = more(regs.TPR);
+    [regs.TORL, regs.TORH] = sum64(regs.TORL, regs.TORH, frame.length + crcBytes);
   }
 
   /** A good frame was stored. [8254x 13.7.21 to 13.7.31] */
   received(frame: Uint8Array): void {
+    const { regs } = this;
     const length = frame.length + crcBytes;
-    this.count("GPRC");
-    this.#add("GORC", length);
-    this.count(`PRC${bucket(length)}`);
+    regs.GPRC = more(regs.GPRC);
+    [regs.GORCL, regs.GORCH] = sum64(regs.GORCL, regs.GORCH, length);
+    countReceived(regs, length);
     if (isBroadcast(frame)) this.count("BPRC");
     else if (isMulticast(frame)) this.count("MPRC");
   }
@@ -86,19 +97,6 @@ export class Statistics implements RegisterSpace, Device<StatisticsState> {
   }
   restore(state: StatisticsState): void {
     this.regs.restore(state);
-  }
-
-  #add(name: OctetCounter, bytes: number): void {
-    const { regs } = this;
-    const low = regs[`${name}L`] + bytes;
-    if (low <= full) {
-      regs[`${name}L`] = low;
-    } else if (regs[`${name}H`] === full) {
-      regs[`${name}L`] = full;
-    } else {
-      regs[`${name}L`] = low - full - 1;
-      regs[`${name}H`]++;
-    }
   }
 
   #hooks(): { [name in Name]?: Hook } {
@@ -121,13 +119,32 @@ export class Statistics implements RegisterSpace, Device<StatisticsState> {
   }
 }
 
-/** The end of the name of the counter for frames of such a length. */
-function bucket(length: number) {
-  if (length <= 64) return 64;
-  if (length <= 127) return 127;
-  if (length <= 255) return 255;
-  if (length <= 511) return 511;
-  return length <= 1023 ? 1023 : 1522;
+// What counts for every frame is a register named in the code: a name looked up costs more than all else about it.
+const more = (count: number): number => (count === full ? full : count + 1);
+
+/** A counter of 64 bits with so many bytes more. */
+function sum64(low: number, high: number, bytes: number): [low: number, high: number] {
+  const sum = low + bytes;
+  if (sum <= full) return [sum, high];
+  return high === full ? [full, full] : [sum - full - 1, high + 1];
+}
+
+function countSent(regs: Registers<Name>, length: number): void {
+  if (length <= 64) regs.PTC64 = more(regs.PTC64);
+  else if (length <= 127) regs.PTC127 = more(regs.PTC127);
+  else if (length <= 255) regs.PTC255 = more(regs.PTC255);
+  else if (length <= 511) regs.PTC511 = more(regs.PTC511);
+  else if (length <= 1023) regs.PTC1023 = more(regs.PTC1023);
+  else regs.PTC1522 = more(regs.PTC1522);
+}
+
+function countReceived(regs: Registers<Name>, length: number): void {
+  if (length <= 64) regs.PRC64 = more(regs.PRC64);
+  else if (length <= 127) regs.PRC127 = more(regs.PRC127);
+  else if (length <= 255) regs.PRC255 = more(regs.PRC255);
+  else if (length <= 511) regs.PRC511 = more(regs.PRC511);
+  else if (length <= 1023) regs.PRC1023 = more(regs.PRC1023);
+  else regs.PRC1522 = more(regs.PRC1522);
 }
 
 export const isMulticast = (frame: Uint8Array): boolean => (frame[0] & 1) !== 0;

@@ -67,6 +67,7 @@ export class Transmitter implements Device<TransmitState> {
   #taken = 0;
   #frame: Frame | null = null;
   readonly #bytes = new Uint8Array(longest);
+  readonly #status = new Uint8Array(1);
 
   constructor(name: string, env: TransmitEnv) {
     this.#env = env;
@@ -228,11 +229,10 @@ export class Transmitter implements Device<TransmitState> {
       this.#env.drop(gathered, "too long");
       return 0;
     }
-    const bytes = gathered.slice();
     const command = descriptor[11];
-    if (extended) insertChecksums(bytes, this.#plain, frame.options);
-    else if ((command & CMD.IC) !== 0) insertChecksum(bytes, descriptor[13], descriptor[10], 0, true);
-    return this.#send(bytes, this.#tag(descriptor), (command & CMD.IFCS) !== 0);
+    if (extended) insertChecksums(gathered, this.#plain, frame.options);
+    else if ((command & CMD.IC) !== 0) insertChecksum(gathered, descriptor[13], descriptor[10], 0, true);
+    return this.#send(gathered, this.#tag(descriptor), (command & CMD.IFCS) !== 0);
   }
 
   #endLarge(frame: Frame, context: Context, gathered: Uint8Array): number {
@@ -263,8 +263,10 @@ export class Transmitter implements Device<TransmitState> {
     const command = descriptor[11];
     this.#current = null;
     const report = (command & CMD.RS) !== 0;
-    if (report) this.#ring.finish(statusAt, Uint8Array.of((descriptor[statusAt] & 0xf0) | DD));
-    else this.#ring.finish();
+    if (report) {
+      this.#status[0] = (descriptor[statusAt] & 0xf0) | DD;
+      this.#ring.finish(statusAt, this.#status);
+    } else this.#ring.finish();
     if (report) interrupts.transmitted((command & CMD.IDE) !== 0);
     const left = this.#ring.pending;
     if (left === (regs.TXDCTL >>> 25) * 8) interrupts.raise(CAUSE.TXD_LOW);

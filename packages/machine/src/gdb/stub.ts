@@ -12,7 +12,7 @@
  */
 import { ms } from "@castaway/kit";
 import type { Machine, MachineStop } from "../machine.ts";
-import type { Host, Runner } from "../runner.ts";
+import type { HostClock, Runner } from "../runner.ts";
 import { Commands, type Outcome, type Resume } from "./commands.ts";
 import { ACK, bytesOf, type Incoming, NAK, PacketReader, packet, toHex } from "./packets.ts";
 import { nextInstruction } from "./registers.ts";
@@ -80,7 +80,7 @@ export class GdbStub {
    * @param runner runs the machine beside the event loop
    * @param host the clock of the host, whose `sleep` lets bytes come in
    */
-  async serve(runner: Pick<Runner, "run" | "stop">, host: Pick<Host, "sleep">): Promise<GdbEnd> {
+  async serve(runner: Pick<Runner, "run" | "stop">, host: Pick<HostClock, "sleep">): Promise<GdbEnd> {
     this.#runner = runner;
     const unlisten = this.#machine.probes.resets.on(({ by }) => {
       if (by !== "user") this.#print(`the machine was reset by ${by === "guest" ? "the guest" : "a triple fault"}\n`);
@@ -173,7 +173,7 @@ export class GdbStub {
 
   // ---- running the machine ----
 
-  async #run(resume: Resume, runner: Pick<Runner, "run">, host: Pick<Host, "sleep">): Promise<MachineStop> {
+  async #run(resume: Resume, runner: Pick<Runner, "run">, host: Pick<HostClock, "sleep">): Promise<MachineStop> {
     const unguard = this.#guard(resume);
     let stop: MachineStop | null = null;
     for (let rounds = 1; stop === null; rounds++) {

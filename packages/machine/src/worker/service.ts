@@ -7,7 +7,7 @@ import { ConfigError } from "@castaway/kit";
 import { type Remote, releaseProxy, transfer } from "comlink";
 import type { Watch } from "../console.ts";
 import type { Machine } from "../machine.ts";
-import { type Host, Runner } from "../runner.ts";
+import { type HostClock, Runner } from "../runner.ts";
 import { cloneable } from "./cloneable.ts";
 import type { Place, RemoteRun, RemoteStatus, RemoteStop, SerialListener } from "./protocol.ts";
 
@@ -22,7 +22,7 @@ export class MachineService {
   /** Until the listener has taken the last slice's bytes; the machine waits for it, so nothing piles up. */
   #delivery: Promise<unknown> = Promise.resolve();
 
-  constructor(machine: Machine, host: Host) {
+  constructor(machine: Machine, host: HostClock) {
     this.#machine = machine;
     const sleep = async (milliseconds: number) => {
       await this.#delivery;

@@ -12,11 +12,11 @@ import { type Endpoint, expose, type ProxyMarked, proxy } from "comlink";
 import type { Firmware } from "../board.ts";
 import { Machine } from "../machine.ts";
 import type { Disk } from "../options.ts";
-import type { Host } from "../runner.ts";
+import type { HostClock } from "../runner.ts";
 import type { RemoteDisk, RemoteOptions, Source } from "./protocol.ts";
 import { MachineService } from "./service.ts";
 
-export interface WorkerHost extends Host {
+export interface WorkerHost extends HostClock {
   /** Reads what an address names: a URL in a browser, a path in Node. */
   read(address: string): Promise<Uint8Array>;
 }

@@ -93,6 +93,10 @@ export type AoeServerState = StateOf<typeof aoeServerState>;
 
 export class AoeServer implements EthernetCard {
   readonly mac: number;
+  /** What {@link save} gives. */
+  readonly state = aoeServerState;
+  /** What decides how it goes on, beside its state and the disks' contents. */
+  readonly configuration: string;
   readonly requests = new Probe<AoeRequest>("AoE requests");
   /** Counted since the start; for reading. */
   statistics = noStatistics();
@@ -122,6 +126,8 @@ export class AoeServer implements EthernetCard {
     this.#firmware = check("firmware", firmware, 0, 0xffff);
     this.#extended = check("extended", extended, 0, 2048);
     this.#targets = options.targets.map((target) => new AoeTarget(target));
+    const targets = options.targets.map(({ shelf, slot, disk }) => [shelf, slot, disk.sectors]);
+    this.configuration = JSON.stringify({ mac, mtu, cost, bufferCount, firmware, extended, targets });
     const addresses = this.#targets.map(({ shelf, slot }) => `${shelf}.${slot}`);
     const twice = addresses.find((address, i) => addresses.indexOf(address) !== i);
     if (twice !== undefined) throw new ConfigError("aoe.targets", twice, "one target at an address");

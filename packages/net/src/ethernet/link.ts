@@ -69,8 +69,17 @@ export class LinkEnd implements EthernetPort {
   }
 
   send(frame: Uint8Array): void {
+    this.#put(frame, false);
+  }
+
+  /** Sends a frame that came out of the network and belongs to it: nobody changes its bytes, so they are not copied. */
+  pass(frame: Uint8Array): void {
+    this.#put(frame, true);
+  }
+
+  #put(frame: Uint8Array, kept: boolean): void {
     const wire = this.#link.from(this);
-    if (this.#link.up) wire.send(frame);
+    if (this.#link.up) wire.send(frame, kept);
     else wire.drop(frame, "linkDown");
   }
 

@@ -47,7 +47,7 @@ export class Lockstep {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.sent = new TimedQueue(clock, "network.sent", ({ outlet, frame }) => this.#outlets[outlet].link.b.send(frame));
+    this.sent = new TimedQueue(clock, "network.sent", ({ outlet, frame }) => this.#outlets[outlet].link.b.pass(frame));
   }
 
   /** A machine's socket at the end of `link`. */
@@ -101,11 +101,9 @@ export class Lockstep {
   #nextEnd(time: Nanoseconds): Nanoseconds {
     const { window } = this;
     if (window === Number.POSITIVE_INFINITY) return time;
-    const busyAt = this.#members.map(({ party }) =>
-      party.poweredOff ? Number.POSITIVE_INFINITY : (party.waitsUntil ?? 0),
-    );
-    const next = Math.max(this.#clock.now, Math.min(time - 1, this.#clock.nextDue, ...busyAt));
-    return (Math.floor(next / window) + 1) * window;
+    let next = Math.min(time - 1, this.#clock.nextDue);
+    for (const { party } of this.#members) if (!party.poweredOff) next = Math.min(next, party.waitsUntil ?? 0);
+    return (Math.floor(Math.max(this.#clock.now, next) / window) + 1) * window;
   }
 
   #runMember({ party, window }: Member): void {
@@ -129,13 +127,21 @@ export class Lockstep {
 
   /** Takes what machines sent, in the order of time, then of sockets. */
   #collect(): void {
-    for (const [outlet, { socket }] of this.#outlets.entries())
+    for (let outlet = 0; outlet < this.#outlets.length; outlet++) {
+      const { socket } = this.#outlets[outlet];
+      if (!socket.hasSent) continue;
       for (const { at, frame } of socket.collect()) if (frame !== null) this.sent.add(at, { outlet, frame });
+    }
   }
 
   #deliver(): void {
     for (const { party, outlets } of this.#members)
-      for (const outlet of outlets) outlet.socket.deliver(outlet.coming.splice(0), !party.poweredOff);
-    for (const outlet of this.#outlets) if (!outlet.socket.bound) outlet.socket.deliver(outlet.coming.splice(0), false);
+      for (const outlet of outlets) if (outlet.coming.length > 0) handOver(outlet, !party.poweredOff);
+    for (const outlet of this.#outlets) if (outlet.coming.length > 0 && !outlet.socket.bound) handOver(outlet, false);
   }
+}
+
+/** What will arrive at a machine goes to its socket; with `present` false it is lost. */
+function handOver({ socket, coming }: Outlet, present: boolean): void {
+  socket.deliver(coming.splice(0), present);
 }

@@ -30,6 +30,11 @@ import { Switch, type SwitchOptions, switchState } from "./switch.ts";
 import { timedQueueState } from "./timed-queue.ts";
 
 export type NetworkOptions = {
+  /**
+   * The clock of a machine that is on this network alone: frames pass without lockstep, and the machine's run is the network's.
+   * Its cards are plugged in by {@link Network.plug}. Default: a clock of its own, which {@link Network.run} moves.
+   */
+  readonly clock?: Clock;
   /** Of all chance on this network: 0 to 2^53 - 1. Default 1. */
   readonly seed?: number;
   /** What every cable is like, unless it says otherwise itself. */
@@ -54,21 +59,27 @@ export const networkState = record({
 export type NetworkState = StateOf<typeof networkState>;
 
 export class Network {
-  readonly clock = new Clock();
+  readonly clock: Clock;
+  /** What {@link save} gives. */
+  readonly state = networkState;
   readonly links: Link[] = [];
   readonly switches: Switch[] = [];
   readonly sockets: Socket[] = [];
   readonly #seed: number;
   readonly #options: LinkOptions;
-  readonly #lockstep = new Lockstep(this.clock);
+  readonly #lockstep: Lockstep;
+  readonly #ownClock: boolean;
   readonly #behind = new Map<Socket, Link>();
   readonly #slots = new Map<Switch, LinkEnd[]>();
 
   /** @throws ConfigError */
-  constructor({ seed = 1, link = {} }: NetworkOptions = {}) {
+  constructor({ seed = 1, link = {}, clock }: NetworkOptions = {}) {
     if (!(Number.isSafeInteger(seed) && seed >= 0)) throw new ConfigError("seed", seed, "0 to 2^53 - 1");
     this.#seed = seed;
     this.#options = link;
+    this.#ownClock = clock === undefined;
+    this.clock = clock ?? new Clock();
+    this.#lockstep = new Lockstep(this.clock);
   }
 
   get now(): Nanoseconds {
@@ -105,6 +116,7 @@ export class Network {
 
   /** A cable from the switch's next free port to a socket for a machine's card. @throws ConfigError, for latency 0 too */
   socket(lan: Switch, options: LinkOptions = {}): Socket {
+    if (!this.#ownClock) throw new ConfigError("socket", lan.name, "plug(), for a machine on the network's own clock");
     const link = this.#make(options);
     this.#refuseNoLatency(link);
     this.#keep(link, lan);
@@ -146,6 +158,7 @@ export class Network {
   run(duration: Nanoseconds): NetworkStop {
     if (!(Number.isSafeInteger(duration) && duration >= 0))
       throw new ConfigError("duration", duration, "whole nanoseconds");
+    if (!this.#ownClock) throw new ConfigError("duration", duration, "to run the machine whose clock this is");
     for (const socket of this.sockets) this.#refuseNoLatency(this.linkOf(socket));
     const party = this.#lockstep.run(this.now + duration);
     return party === null ? { reason: "limit" } : { reason: "party", party };
@@ -179,6 +192,13 @@ export class Network {
     slots[lan.attach(end)] = end;
   }
 
+  /** What decides how a network goes on, beside its state: how it is built, the cables' options, the seed. */
+  get configuration(): string {
+    const links = this.links.map(({ name, toA, toB }) => ({ name, toA: toA.settings, toB: toB.settings }));
+    const switches = this.switches.map((lan) => this.#slots.get(lan)?.map(({ name }) => name));
+    return JSON.stringify({ seed: this.#seed, links, switches });
+  }
+
   /** The network without the machines and servers, which save themselves. */
   save(): NetworkState {
     return {
@@ -197,7 +217,7 @@ export class Network {
     for (const name of ["links", "switches", "sockets"] as const)
       if (state[name].length !== this[name].length)
         throw new StateError(name, `${state[name].length} where this network has ${this[name].length}`);
-    this.clock.restore(state.clock);
+    if (this.#ownClock) this.clock.restore(state.clock);
     this.#lockstep.end = state.end;
     this.#lockstep.sent.restore(state.sent);
     for (const [n, link] of this.links.entries()) link.restore(state.links[n]);

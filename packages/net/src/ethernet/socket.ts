@@ -72,6 +72,11 @@ export class Socket implements EthernetPort {
     return this.#clock !== null;
   }
 
+  /** Whether {@link collect} would give anything. */
+  get hasSent(): boolean {
+    return this.#outbox.length > 0;
+  }
+
   /** Takes what the machine has sent since the last call, in the order of sending. */
   collect(): Message[] {
     const sent = this.#outbox;

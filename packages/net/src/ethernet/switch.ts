@@ -9,7 +9,6 @@ import {
   type Clock,
   ConfigError,
   type EthernetCard,
-  type EthernetPort,
   join32,
   list,
   type Nanoseconds,
@@ -19,6 +18,8 @@ import {
   type StateOf,
   seconds,
 } from "@castaway/kit";
+import type { LinkEnd } from "./link.ts";
+import { Stations } from "./stations.ts";
 
 export type SwitchOptions = {
   /** Sockets, 1 to 1024. Default 8. */
@@ -50,16 +51,12 @@ export type SwitchState = StateOf<typeof switchState>;
 /** 01-80-C2-00-00-00 to -0F: between neighbours, pause frames among them; never forwarded. [802.1D 7.12.6] */
 const reserved = 0x0180c200000;
 
-type Station = { port: number; seen: Nanoseconds };
-
 export class Switch {
   readonly name: string;
   readonly #clock: Clock;
-  readonly #slots: (EthernetPort | null)[];
-  readonly #most: number;
+  readonly #slots: (LinkEnd | null)[];
   readonly #ageing: Nanoseconds;
-  /** By address, who was heard last at the end. */
-  readonly #stations = new Map<number, Station>();
+  readonly #stations: Stations;
   statistics: SwitchPortStatistics[];
 
   /** @throws ConfigError that says which option is out of range */
@@ -70,8 +67,8 @@ export class Switch {
     this.name = name;
     this.#clock = clock;
     this.#slots = new Array(ports).fill(null);
-    this.#most = table;
     this.#ageing = ageing;
+    this.#stations = new Stations(table);
     this.statistics = this.#slots.map(() => ({
       received: 0,
       forwarded: 0,
@@ -86,14 +83,14 @@ export class Switch {
   }
 
   /** Plugs a cable into the next free socket. @returns the socket's number, from 0 @throws ConfigError if all are taken */
-  attach(end: EthernetPort): number {
+  attach(end: LinkEnd): number {
     const port = this.#slots.indexOf(null);
     if (port < 0) throw new ConfigError(this.name, "one more cable", `${this.#slots.length} ports`);
     this.#slots[port] = end;
     const card: EthernetCard = {
       receive: (frame) => this.#receive(frame, port),
       link: (up) => {
-        if (!up) this.#forget(port);
+        if (!up) this.#stations.forgetPort(port);
       },
     };
     end.connect(card);
@@ -103,7 +100,7 @@ export class Switch {
   /** The stations that it remembers: address as 12 hexadecimal digits, port, and when it was heard last. */
   get stations(): { address: string; port: number; seen: Nanoseconds }[] {
     this.#age();
-    return [...this.#stations].map(([address, at]) => ({ address: address.toString(16).padStart(12, "0"), ...at }));
+    return this.#stations.all.map(({ address, ...at }) => ({ address: address.toString(16).padStart(12, "0"), ...at }));
   }
 
   #receive(frame: Uint8Array, port: number): void {
@@ -121,54 +118,37 @@ export class Switch {
   }
 
   #learn(address: number, port: number, counts: SwitchPortStatistics): void {
-    const known = this.#stations.get(address);
-    if (known === undefined) {
-      if (this.#stations.size >= this.#most) {
-        counts.tableFull++;
-        return;
-      }
-      counts.learned++;
-    } else if (known.port !== port) counts.moved++;
-    this.#stations.delete(address);
-    this.#stations.set(address, { port, seen: this.#clock.now });
+    const news = this.#stations.hear(address, port, this.#clock.now);
+    if (news === "learned" || news === "moved") counts[news]++;
+    else if (news === "full") counts.tableFull++;
   }
 
   #forward(frame: Uint8Array, to: number, port: number, counts: SwitchPortStatistics): void {
-    const known = (frame[0] & 1) === 0 ? this.#stations.get(to) : undefined;
-    if (known?.port === port) counts.filtered++;
+    const known = (frame[0] & 1) === 0 ? this.#stations.portOf(to) : undefined;
+    if (known === port) counts.filtered++;
     else if (known !== undefined) {
       counts.forwarded++;
-      this.#slots[known.port]?.send(frame);
+      this.#slots[known]?.pass(frame);
     } else {
       counts.flooded++;
-      for (const [n, end] of this.#slots.entries()) if (n !== port) end?.send(frame);
+      for (const [n, end] of this.#slots.entries()) if (n !== port) end?.pass(frame);
     }
   }
 
-  /** Forgets who has been silent for too long: they are first in the table. */
+  /** Forgets who has been silent for too long. */
   #age(): void {
-    for (const [address, { seen }] of this.#stations) {
-      if (seen + this.#ageing > this.#clock.now) break;
-      this.#stations.delete(address);
-    }
-  }
-
-  #forget(port: number): void {
-    for (const [address, at] of this.#stations) if (at.port === port) this.#stations.delete(address);
+    this.#stations.forgetUntil(this.#clock.now - this.#ageing);
   }
 
   save(): SwitchState {
     return {
-      stations: [...this.#stations].map(([address, at]) => ({ address, ...at })),
+      stations: this.#stations.all,
       statistics: this.statistics.map((counts) => ({ ...counts })),
     };
   }
 
   restore(state: SwitchState): void {
-    this.#stations.clear();
-    for (const { address, port, seen } of state.stations) {
-      if (port < this.#slots.length) this.#stations.set(address, { port, seen });
-    }
+    this.#stations.all = state.stations.filter(({ port }) => port < this.#slots.length);
     this.statistics = this.statistics.map((counts, port) => ({ ...(state.statistics[port] ?? counts) }));
   }
 }

@@ -1,5 +1,6 @@
 /** Things that happen at known times on a clock, by one timer: frames on their way, for the most part. */
 import { type Clock, list, type Nanoseconds, natural, record, type Shape, type Timer, timerState } from "@castaway/kit";
+import { Fifo } from "./fifo.ts";
 
 export type Timed<T> = { readonly at: Nanoseconds; readonly item: T };
 
@@ -10,7 +11,7 @@ export type TimedQueueState<T> = { waiting: Timed<T>[]; timer: ReturnType<Timer[
 
 /** Items in the order of their times; those of one time in the order in which they were added. */
 export class TimedQueue<T> {
-  #waiting: Timed<T>[] = [];
+  readonly #waiting = new Fifo<Timed<T>>();
   readonly #timer: Timer;
   readonly #happen: (item: T, at: Nanoseconds) => void;
 
@@ -27,31 +28,32 @@ export class TimedQueue<T> {
   /** Lets `item` happen at `at`; a time that has passed means now. */
   add(at: Nanoseconds, item: T): void {
     let place = this.#waiting.length;
-    while (place > 0 && this.#waiting[place - 1].at > at) place--;
-    this.#waiting.splice(place, 0, { at, item });
+    while (place > 0 && this.#waiting.at(place - 1).at > at) place--;
+    this.#waiting.insert(place, { at, item });
     if (place === 0) this.#timer.armAt(at);
   }
 
   clear(): void {
-    this.#waiting = [];
+    this.#waiting.all = [];
     this.#timer.disarm();
   }
 
   #fire(due: Nanoseconds): void {
-    while (this.#waiting.length > 0 && this.#waiting[0].at <= due) {
-      const { at, item } = this.#waiting.shift() as Timed<T>;
-      this.#happen(item, at);
+    let next = this.#waiting.first;
+    for (; next !== undefined && next.at <= due; next = this.#waiting.first) {
+      this.#waiting.shift();
+      this.#happen(next.item, next.at);
     }
-    if (this.#waiting.length > 0) this.#timer.armAt(this.#waiting[0].at);
+    if (next !== undefined) this.#timer.armAt(next.at);
     else this.#timer.disarm();
   }
 
   save(): TimedQueueState<T> {
-    return { waiting: [...this.#waiting], timer: this.#timer.save() };
+    return { waiting: this.#waiting.all, timer: this.#timer.save() };
   }
 
   restore(state: TimedQueueState<T>): void {
-    this.#waiting = [...state.waiting];
+    this.#waiting.all = state.waiting;
     this.#timer.restore(state.timer);
   }
 }

@@ -15,6 +15,7 @@ import {
   type Timer,
   timerState,
 } from "@castaway/kit";
+import { Fifo } from "./fifo.ts";
 import { type WireOptions, type WireSettings, wireSettings, wireSettingsWith } from "./link-options.ts";
 
 /** Besides its own bytes a frame takes preamble and SFD (8), FCS (4) and gap (12) on the wire. [802.3 3.1.1, 4.4.2] */
@@ -69,7 +70,7 @@ export class Wire {
   readonly #free: Timer;
   #settings: WireSettings;
   /** Waiting for the wire, the next one first. */
-  #queue: Uint8Array[] = [];
+  readonly #queue = new Fifo<Uint8Array>();
   #queued = 0;
   #lastArrival: Nanoseconds = 0;
   statistics: WireStatistics = {
@@ -108,14 +109,15 @@ export class Wire {
     return this.#queued;
   }
 
-  send(frame: Uint8Array): void {
+  /** @param kept the frame is the network's own, which nobody changes; otherwise it is copied */
+  send(frame: Uint8Array, kept: boolean): void {
     const { mtu, queue } = this.#settings;
     if (frame.length < header) this.drop(frame, "tooShort");
     else if (frame.length > header + mtu + (isTagged(frame) ? 4 : 0)) this.drop(frame, "tooLong");
-    else if (!this.#free.armed) this.#transmit(frame.slice());
+    else if (!this.#free.armed) this.#transmit(kept ? frame : frame.slice());
     else if (this.#queued + frame.length > queue) this.drop(frame, "queueFull");
     else {
-      this.#queue.push(frame.slice());
+      this.#queue.push(kept ? frame : frame.slice());
       this.#queued += frame.length;
     }
   }
@@ -127,8 +129,8 @@ export class Wire {
 
   /** The link went down: what waits for the wire is lost. */
   cut(): void {
-    const lost = this.#queue;
-    this.#queue = [];
+    const lost = this.#queue.all;
+    this.#queue.all = [];
     this.#queued = 0;
     for (const frame of lost) this.drop(frame, "linkDown");
   }
@@ -140,10 +142,11 @@ export class Wire {
     this.#transmit(frame);
   }
 
-  #transmit(frame: Uint8Array): void {
+  #transmit(whole: Uint8Array): void {
     const { statistics } = this;
     const { loss, corruption, deliverCorrupted } = this.#settings;
     const { random, clock } = this.#env;
+    let frame = whole;
     const left = clock.now + this.#serialisation(frame);
     this.#free.armAt(left);
     statistics.sentFrames++;
@@ -152,6 +155,7 @@ export class Wire {
     if (corruption > 0 && random.chance(corruption)) {
       if (!deliverCorrupted) return this.drop(frame, "corrupted");
       statistics.corrupted++;
+      frame = whole.slice(); // others may hold the whole one
       frame[random.below(frame.length)] ^= 1 << random.below(8);
     }
     this.#env.sent(frame, undefined);
@@ -185,7 +189,7 @@ export class Wire {
     return {
       settings: { ...this.#settings },
       random: this.#env.random.save(),
-      queue: [...this.#queue],
+      queue: this.#queue.all,
       wireFree: this.#free.save(),
       lastArrival: this.#lastArrival,
       statistics: { ...this.statistics },
@@ -195,8 +199,8 @@ export class Wire {
   restore(state: WireState): void {
     this.#settings = { ...state.settings };
     this.#env.random.restore(state.random);
-    this.#queue = [...state.queue];
-    this.#queued = this.#queue.reduce((sum, frame) => sum + frame.length, 0);
+    this.#queue.all = state.queue;
+    this.#queued = state.queue.reduce((sum, frame) => sum + frame.length, 0);
     this.#free.restore(state.wireFree);
     this.#lastArrival = state.lastArrival;
     this.statistics = { ...state.statistics };

@@ -23,6 +23,7 @@ export const dhcpOption = {
   router: 3,
   domainNameServer: 6,
   domainName: 15,
+  rootPath: 17,
   broadcastAddress: 28,
   requestedAddress: 50,
   leaseTime: 51,

@@ -143,6 +143,14 @@ test("iPXE is told its file, its server, and not to wait for a proxy; others get
   assert.equal([plain.file, plain.siaddr, plain.options.has(dhcpOption.bootFile)], ["", 0, false]);
 });
 
+test("a root path without a file: option 17, and no boot file", () => {
+  const r = rig({ boot: [{ rootPath: "aoe:e0.0" }] });
+  const offer = r.ask(1, dhcpType.discover);
+  assert.equal([textOf(offer, dhcpOption.rootPath), offer.message.file], ["aoe:e0.0", ""]);
+  assert.is(offer.message.options.has(dhcpOption.bootFile), false);
+  assert.throws(() => rig({ boot: [{ rootPath: "a".repeat(256) }] }), /rootPath/);
+});
+
 test("fixed addresses go to their MAC address and to nobody else", () => {
   const r = rig({ fixed: { "52:54:00:00:01:07": "10.0.2.100" } });
   assert.is(r.ask(1, dhcpType.discover, [wish(first)]).message.yiaddr, first + 1);

@@ -25,8 +25,10 @@ import { udpHeader } from "./udp.ts";
 
 /** Which clients get which boot file. A rule fits if all that it names fits; the first that fits counts. */
 export type BootRule = {
-  /** The file's name for TFTP, at most 127 characters, or a URI. */
-  file: string;
+  /** The file's name for TFTP, at most 127 characters, or a URI. None if left out. */
+  file?: string;
+  /** The root disk (option 17), at most 255 characters: iPXE boots from it if there is no file. `"aoe:e0.0"` */
+  rootPath?: string;
   /** How the client's vendor class (option 60) begins: `"PXEClient:Arch:00000"`. */
   vendorClass?: string;
   /** What the client's user class (option 77) contains: `"iPXE"`. */
@@ -87,6 +89,10 @@ const smallestMaximum = 576;
 const noProxyDhcp = Uint8Array.of(0xb0, 1, 1);
 
 export class DhcpServer {
+  /** What {@link save} gives. */
+  readonly state = dhcpServerState;
+  /** What decides how it goes on, beside its state. */
+  readonly configuration: string;
   /** What arrived and left so far, by type. */
   readonly statistics: Counts<Event> = zeros(events);
   /** What was not answered so far, by reason. */
@@ -107,6 +113,7 @@ export class DhcpServer {
   /** @throws ConfigError if addresses are outside the host's network, or a number is out of its range */
   constructor(options: DhcpServerOptions) {
     const { host, leaseTime = 3600 } = options;
+    this.configuration = JSON.stringify({ ...options, host: host.address });
     this.#host = host;
     const first = this.#near(options.pool.first, "pool.first");
     const count = this.#near(options.pool.last, "pool.last") - first + 1;
@@ -120,8 +127,10 @@ export class DhcpServer {
     }
     this.#leaseTime = leaseTime;
     this.#boot = options.boot ?? [];
-    const long = this.#boot.find(({ file }) => file.length > 127);
-    if (long !== undefined) throw new ConfigError("boot", long.file, "a name of at most 127 characters");
+    for (const { file = "", rootPath = "" } of this.#boot) {
+      if (file.length > 127) throw new ConfigError("boot.file", file, "a name of at most 127 characters");
+      if (rootPath.length > 255) throw new ConfigError("boot.rootPath", rootPath, "at most 255 characters");
+    }
     this.#nextServer = options.nextServer === undefined ? host.address : parseIp(options.nextServer, "nextServer");
     this.#unicast = options.unicast ?? false;
     this.#network = this.#networkOptions(options);
@@ -284,7 +293,8 @@ export class DhcpServer {
     if (rule === undefined) return options;
     options.set(dhcpOption.ipxe, noProxyDhcp);
     options.set(dhcpOption.tftpServer, asciiBytes(formatIp(this.#nextServer)));
-    options.set(dhcpOption.bootFile, asciiBytes(rule.file));
+    if (rule.file) options.set(dhcpOption.bootFile, asciiBytes(rule.file));
+    if (rule.rootPath) options.set(dhcpOption.rootPath, asciiBytes(rule.rootPath));
     return options;
   }
 

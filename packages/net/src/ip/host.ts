@@ -116,6 +116,8 @@ const ttl = 64;
 
 export class Host implements EthernetCard {
   readonly clock: Clock;
+  /** What {@link save} gives. */
+  readonly state = hostState;
   readonly mac: number;
   readonly address: number;
   readonly mask: number;
@@ -211,7 +213,8 @@ export class Host implements EthernetCard {
   ): void {
     const to = typeof address === "number" ? address : parseIp(address);
     const sequence = this.#pings.start(to, timeout, done);
-    const data = Uint8Array.from({ length: Math.min(size, this.largestDatagram) }, (_, at) => at);
+    const data = new Uint8Array(Math.min(size, this.largestDatagram));
+    for (let at = 0; at < data.length; at++) data[at] = at;
     const rest = ((pingIdentifier << 16) | sequence) >>> 0;
     this.#sendIpv4(to, protocol.icmp, buildIcmp({ type: icmpType.echoRequest, code: 0, rest, data }));
   }
@@ -231,6 +234,12 @@ export class Host implements EthernetCard {
     if (ethernet.type === etherType.ipv4) return this.#receiveIpv4(ethernet.payload, isGroupMac(ethernet.to));
     if (ethernet.type === etherType.ipv6) return this.#receiveIpv6(ethernet.payload);
     this.#drop("unknown ethertype");
+  }
+
+  /** What decides how it goes on, beside its state. */
+  get configuration(): string {
+    const { mac, address, mask, gateway, mtu } = this;
+    return JSON.stringify({ mac, address, mask, gateway, mtu, noRouter: this.#noRouter });
   }
 
   save(): HostState {

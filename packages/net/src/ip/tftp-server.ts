@@ -62,6 +62,8 @@ const firstPort = 49152;
 const plainBlock = 512;
 
 export class TftpServer {
+  /** What {@link save} gives. */
+  readonly state = tftpServerState;
   readonly statistics: Counts<Event> = zeros(events);
   /** What was dropped so far, by reason. */
   readonly drops: Counts<TftpDrop> = zeros(tftpDrops);
@@ -103,6 +105,11 @@ export class TftpServer {
   /** How many transfers are running. */
   get running(): number {
     return this.#sessions.size;
+  }
+
+  /** What decides how it goes on, beside its state and the files. */
+  get configuration(): string {
+    return [this.#timeout, this.#largestWindow, this.#limit, this.#serviceTime].join(" ");
   }
 
   save(): TftpServerState {
