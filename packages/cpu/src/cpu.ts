@@ -367,7 +367,7 @@ export class Cpu {
     return this.processors.every((cpu) => this.#waits(cpu));
   }
   #shutDown(): boolean {
-    return this.processors.some((cpu) => this.#activityOf(cpu) === SHUTDOWN);
+    return this.processors.some((cpu) => this.#activityOf(cpu) === SHUTDOWN && !cpu.vmx.nonRoot); // a guest's is its own
   }
   #halted(cpu: Processor): boolean {
     return this.#activityOf(cpu) !== RUNNING;

@@ -91,10 +91,13 @@ export function deliverSoftware(cpu: Processor, vector: number, kind: Kind): voi
   cpu.vectoring = 0;
 }
 
-/** Delivers an event; `ip` is the return address. What goes wrong on the way leads to #DF and to shutdown. */
-export function deliver(cpu: Processor, vector: number, kind: Kind, code: number, ip: number): void {
+/**
+ * Delivers an event; `ip` is the return address. What goes wrong on the way leads to #DF and to shutdown; `at` is the return
+ * address then, which differs for the software events that a VM entry injects.
+ */
+export function deliver(cpu: Processor, vector: number, kind: Kind, code: number, ip: number, at = ip): void {
   cpu.vectoring = 0;
-  if (!attempt(cpu, vector, kind, code, ip) && !abandoned(cpu, ip)) pursueFault(cpu, placeOfFault(cpu, ip));
+  if (!attempt(cpu, vector, kind, code, ip) && !abandoned(cpu, at)) pursueFault(cpu, placeOfFault(cpu, at));
 }
 /** Where a fault on the way to a handler happened: in the new task, if it was past the point where a task switch commits. */
 function placeOfFault(cpu: Processor, ip: number): number {
@@ -299,10 +302,13 @@ export function settle(cpu: Processor): void {
   if (!cpu.inShadow()) u32[S.INTERRUPTIBILITY >> 2]! &= ~(BY_STI | BY_MOV_SS);
   if (!resumeFlag(cpu)) u32[S.FLAGS >> 2]! &= ~RF;
 }
-/** The counterpart, for a VM entry: what S.FLAGS and S.INTERRUPTIBILITY say begins at the instruction that comes next. */
+/**
+ * The counterpart, for the instruction that enters a guest: what S.FLAGS and S.INTERRUPTIBILITY say covers the instruction
+ * that comes next.
+ */
 export function unsettle(cpu: Processor): void {
   const { u32 } = cpu.memory,
-    end = cpu.retired() + 1;
+    end = cpu.retired() + 2;
   cpu.shadowEnd = u32[S.INTERRUPTIBILITY >> 2]! & (BY_STI | BY_MOV_SS) ? end : 0;
   cpu.resumeEnd = u32[S.FLAGS >> 2]! & RF ? end : 0;
 }

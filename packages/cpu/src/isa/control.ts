@@ -62,12 +62,12 @@ function exitByWrite(cpu: Processor, n: number, low: number, high: number, regis
   if (n === 8) exitByCr8(cpu, true, register);
 }
 const readDebug: HelperBody = (cpu, insn) => {
-  if (cpu.vmx.nonRoot) exitByDebugRegister(cpu, insn.operands[1]!.reg, true, registerOf(insn, 0));
+  if (cpu.vmx.nonRoot && insn.operands[1]!.reg < 8) exitByDebugRegister(cpu, insn.operands[1]!.reg, true, registerOf(insn, 0));
   const n = debugRegister(cpu, insn.operands[1]!.reg);
   cpu.x.write(insn.operands[0]!, wordAt(cpu, debugRegisterAt(n), insn));
 };
 const writeDebug: HelperBody = (cpu, insn) => {
-  if (cpu.vmx.nonRoot) exitByDebugRegister(cpu, insn.operands[0]!.reg, false, registerOf(insn, 1));
+  if (cpu.vmx.nonRoot && insn.operands[0]!.reg < 8) exitByDebugRegister(cpu, insn.operands[0]!.reg, false, registerOf(insn, 1));
   const n = debugRegister(cpu, insn.operands[0]!.reg), from = S.GPR + insn.operands[1]!.reg;
   writeDebugRegister(cpu, n, cpu.u32(from), insn.long ? cpu.u32(from + 4) | 0 : 0);
 };

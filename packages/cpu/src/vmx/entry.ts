@@ -78,11 +78,6 @@ function inject(cpu: Processor, info: number): void {
   const length = isSoftware(info) ? vmx.vmcs.low(F.ENTRY_INSTRUCTION_LENGTH) : 0;
   vmx.eventLength = length;
   if (kind === NMI) cpu.setU32(S.INTERRUPTIBILITY, cpu.u32(S.INTERRUPTIBILITY) | BY_NMI);
-  deliver(
-    cpu,
-    vectorOf(info),
-    kind as Kind,
-    vmx.vmcs.low(F.ENTRY_ERROR_CODE),
-    cpu.long ? ip + length : (ip + length) >>> 0,
-  );
+  const next = cpu.long ? ip + length : (ip + length) >>> 0;
+  deliver(cpu, vectorOf(info), kind as Kind, vmx.vmcs.low(F.ENTRY_ERROR_CODE), next, ip);
 }
