@@ -2,15 +2,16 @@
  * Memory as one processor sees it through its TLB: the path that every access takes in the evaluator and in helpers,
  * and that emitted code takes when its fast path misses (TLB miss, page crossing, device, decoded code, watchpoint).
  *
- * Faults are values here: `false` means that `fault` holds a page fault and nothing was accessed.
+ * Faults are values here: `false` means that `fault` holds a page fault, or a guest's VM exit, and nothing was accessed.
  */
 import { type Fault, VECTORS } from "./exceptions.ts";
 import { AC } from "./flags.ts";
-import { CR0_WP, CR4_SMAP, CR4_SMEP, type Request, Walker } from "./paging.ts";
+import { CR0_WP, CR4_SMAP, CR4_SMEP, type Nested, type Request, Walker } from "./paging.ts";
 import { type MmioHandler, PAGE, type PhysicalMemory } from "./physical.ts";
 import { S } from "./state.ts";
 import {
   type Access,
+  APIC_ACCESS,
   contextOf,
   ENTRY,
   EXECUTE,
@@ -26,6 +27,19 @@ import {
 /** With whose rights an access is made: the current privilege level's, or the supervisor's (descriptor tables, TSS). */
 export type Rights = "current" | "supervisor";
 
+/** What a guest finds at the APIC-access page, see vmx/apic-access.ts. */
+export interface VirtualApic {
+  /** Number of that page. */
+  readonly page: number;
+  /** May data be accessed there? If not, the VM exit is in the fault. */
+  admits(offset: number, bytes: number, write: boolean): boolean;
+  /** An access that is admitted. */
+  read(bytes: number, into: number): void;
+  write(from: number): void;
+  /** An instruction is fetched there: makes the fault the VM exit of that. */
+  fetch(offset: number): void;
+}
+
 export class MemoryAccess {
   readonly memory: PhysicalMemory;
   readonly tlb: Tlb;
@@ -33,6 +47,8 @@ export class MemoryAccess {
   readonly fault: Fault;
   /** What answers at `tlb.localPage`. */
   #local: MmioHandler | null = null;
+  /** While a guest runs whose accesses to an APIC are virtualized. */
+  virtualApic: VirtualApic | null = null;
   /** Called for data accesses while data breakpoints are armed; see debug.ts. */
   watch: ((linear: number, bytes: number, write: boolean) => void) | null = null;
   /** Called for every data access while a debugger's watchpoints are armed; see host-debug.ts. */
@@ -51,6 +67,14 @@ export class MemoryAccess {
     this.tlb = new Tlb(memory, cpu);
     this.walker = new Walker(memory);
     this.fault = fault;
+  }
+
+  /** The translation of guest-physical addresses, while a guest runs that has one. */
+  get nested(): Nested | null {
+    return this.walker.nested;
+  }
+  set nested(nested: Nested | null) {
+    this.walker.nested = nested;
   }
 
   /** This processor's local APIC is at this physical page; -1: nowhere. */
@@ -72,7 +96,7 @@ export class MemoryAccess {
     return contextOf(this.tlb.group, user | wp | (cr4 & CR4_SMAP && !user && !override ? SMAP_CHECKED : 0));
   }
 
-  /** Address of the TLB entry for a page, filled if need be; 0 after a fault. */
+  /** Address of the TLB entry for a page, filled if need be; 0 after a fault or VM exit. */
   look(access: Access, linear: number, rights: Rights): number {
     const { tlb } = this,
       context = this.context(access, rights),
@@ -86,8 +110,30 @@ export class MemoryAccess {
     r.smep = access === EXECUTE && ((context >> 1) & SMEP_CHECKED) !== 0;
     const found = this.walker.walk(linear, r);
     this.onWalk(this.walker.steps);
-    if (!found) return this.#pageFault(linear, this.walker.code);
-    return tlb.fill(access, linear, context, this.walker.page, this.walker.flags);
+    if (!found) return this.walker.exits ? this.#leave(linear) : this.#pageFault(linear, this.walker.code);
+    const { page, flags } = this.walker,
+      apic = page === this.virtualApic?.page;
+    if (apic && access === EXECUTE) {
+      this.virtualApic!.fetch(linear & (PAGE - 1));
+      return 0;
+    }
+    return tlb.fill(access, linear, context, page, apic ? flags | APIC_ACCESS : flags);
+  }
+  /** The second translation refused. A violation invalidates what is cached of the address [SDM 3C 28.3.3.1]. */
+  #leave(linear: number): 0 {
+    this.tlb.invalidate(linear);
+    this.nested!.leave(linear, this.fault);
+    return 0;
+  }
+  /** Physical address of PDPTEs that are to be loaded into their registers; -1 after a VM exit. */
+  placePdptes(address: number): number {
+    const { nested, fault } = this;
+    if (nested === null) return address;
+    const found = nested.final(address, READ);
+    this.onWalk(nested.steps);
+    if (found) return nested.page * PAGE + (address % PAGE);
+    nested.leave(null, fault);
+    return -1;
   }
   #pageFault(linear: number, code: number): 0 {
     this.fault.vector = VECTORS.PF;
@@ -112,6 +158,8 @@ export class MemoryAccess {
     if (first === 0) return false;
     let second = 0;
     if (bytes > inPage && (second = this.look(READ, this.#nextPage(linear), rights)) === 0) return false;
+    const virtual = this.virtualApic !== null && this.#isVirtual(first, second);
+    if (virtual && !this.#admits(first, linear, bytes, false)) return false;
     const { u8, i32 } = this.memory;
     i32[into >> 2] = 0;
     i32[(into >> 2) + 1] = 0;
@@ -121,7 +169,8 @@ export class MemoryAccess {
     }
     const n = Math.min(bytes, inPage),
       offset = linear & (PAGE - 1);
-    this.#loadPage(first, offset, n, into, u8);
+    if (virtual) this.virtualApic!.read(n, into);
+    else this.#loadPage(first, offset, n, into, u8);
     if (second !== 0) this.#loadPage(second, 0, bytes - n, into + n, u8);
     if (this.watch !== null && rights === "current") this.watch(linear, bytes, false);
     if (this.touched !== null) this.touched(linear, bytes, false);
@@ -139,7 +188,9 @@ export class MemoryAccess {
       memory.i32[(into >> 2) + 2] = 0;
       memory.i32[(into >> 2) + 3] = 0;
     }
-    this.#loadPhysical(tlb.entry(WRITE, linear), linear & (PAGE - 1), n, into);
+    const first = tlb.entry(WRITE, linear);
+    if (this.virtualApic !== null && this.#isVirtual(first, 0)) this.virtualApic.read(n, into);
+    else this.#loadPhysical(first, linear & (PAGE - 1), n, into);
     if (n < bytes) this.#loadPhysical(tlb.entry(WRITE, this.#nextPage(linear)), 0, bytes - n, into + n);
     if (this.touched !== null) this.touched(linear, bytes, false);
     return true;
@@ -178,9 +229,12 @@ export class MemoryAccess {
     if (first === 0) return false;
     let second = 0;
     if (bytes > inPage && (second = this.look(WRITE, this.#nextPage(linear), rights)) === 0) return false;
+    const virtual = this.virtualApic !== null && this.#isVirtual(first, second);
+    if (virtual && !this.#admits(first, linear, bytes, true)) return false;
     const n = Math.min(bytes, inPage),
       offset = linear & (PAGE - 1);
-    this.#storePage(first, offset, n, from);
+    if (virtual) this.virtualApic!.write(from);
+    else this.#storePage(first, offset, n, from);
     if (second !== 0) this.#storePage(second, 0, bytes - n, from + n);
     if (this.watch !== null && rights === "current") this.watch(linear, bytes, true);
     if (this.touched !== null) this.touched(linear, bytes, true);
@@ -223,8 +277,25 @@ export class MemoryAccess {
   /** True if `bytes` bytes could be written; TLB entries are filled as a write would. */
   probeWrite(linear: number, bytes: number, rights: Rights = "current"): boolean {
     if (rights === "current" && this.#misaligned(linear, bytes > 16 ? 8 : bytes)) return false;
-    if (this.look(WRITE, linear, rights) === 0) return false;
+    const first = this.look(WRITE, linear, rights);
+    if (first === 0) return false;
     const last = PAGE - (linear & (PAGE - 1));
-    return bytes <= last || this.look(WRITE, this.#nextPage(linear), rights) !== 0;
+    const second = bytes <= last ? 0 : this.look(WRITE, this.#nextPage(linear), rights);
+    if (bytes > last && second === 0) return false;
+    return this.virtualApic === null || !this.#isVirtual(first, second) || this.#admits(first, linear, bytes, true);
+  }
+
+  /** Is one of the pages the APIC-access page? An entry made while it was another one is not [SDM 3C 28.3.3.4]. */
+  #isVirtual(first: number, second: number): boolean {
+    return this.#isApicAccess(first) || (second !== 0 && this.#isApicAccess(second));
+  }
+  #isApicAccess(entry: number): boolean {
+    const { u32 } = this.memory,
+      isFlagged = (u32[(entry + ENTRY.flags) >> 2]! & APIC_ACCESS) !== 0;
+    return isFlagged && u32[(entry + ENTRY.page) >> 2] === this.virtualApic!.page;
+  }
+  /** An access that only touches the APIC-access page with its second part does so at offset 0. */
+  #admits(first: number, linear: number, bytes: number, write: boolean): boolean {
+    return this.virtualApic!.admits(this.#isApicAccess(first) ? linear & (PAGE - 1) : 0, bytes, write);
   }
 }

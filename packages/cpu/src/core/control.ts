@@ -157,7 +157,7 @@ const PDPTE_RESERVED = 0x1e6;
 /** May an entry with these two words be loaded? */
 export const isLegalPdpte = (low: number, high: number): boolean =>
   !(low & 1) || (!(low & PDPTE_RESERVED) && !(high & BEYOND_PHYSICAL));
-/** Loads the four PDPTE registers of PAE paging, or faults before any of them changed [SDM 3A 4.4.1]. */
+/** Loads the four PDPTE registers of PAE paging; or faults, or causes a VM exit, before any of them changed [SDM 3A 4.4.1]. */
 export function loadPdptes(cpu: Processor, cr3: number): void {
   const words = readPdptes(cpu, cr3);
   if (!arePdptes(words)) cpu.fault("GP", 0);
@@ -165,9 +165,10 @@ export function loadPdptes(cpu: Processor, cr3: number): void {
 }
 /** Could they be loaded? */
 export const canLoadPdptes = (cpu: Processor, cr3: number): boolean => arePdptes(readPdptes(cpu, cr3));
-function readPdptes({ memory }: Processor, cr3: number): number[] {
-  const at = (cr3 & ~31) >>> 0;
-  return Array.from({ length: 8 }, (_, i) => memory.read32(at + 4 * i));
+function readPdptes(cpu: Processor, cr3: number): number[] {
+  const at = cpu.access.placePdptes((cr3 & ~31) >>> 0);
+  if (at < 0) throw cpu.pendingFault;
+  return Array.from({ length: 8 }, (_, i) => cpu.memory.read32(at + 4 * i));
 }
 const arePdptes = (words: readonly number[]): boolean =>
   [0, 2, 4, 6].every((i) => isLegalPdpte(words[i]!, words[i + 1]!));

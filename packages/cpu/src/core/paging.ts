@@ -1,9 +1,11 @@
 /**
- * Translation of linear addresses [SDM 3A chapter 4]: 32-bit paging, PAE, 4-level; the walk that fills the TLB.
+ * Translation of linear addresses [SDM 3A chapter 4]: 32-bit paging, PAE, 4-level; the walk that fills the TLB. In a guest
+ * with EPT what comes out, and where its paging structures are, is translated once more (vmx/ept.ts).
  *
  * Linear addresses are numbers: below 4 GiB outside of 64-bit mode, else canonical and signed (exact in 53 bits).
  */
-import type { PhysicalMemory } from "./physical.ts";
+import type { Fault } from "./exceptions.ts";
+import { PAGE, type PhysicalMemory } from "./physical.ts";
 import { S } from "./state.ts";
 import { type Access, EXECUTE, GLOBAL, HUGE, highWord, LARGE, WRITE } from "./tlb.ts";
 
@@ -55,7 +57,8 @@ export const EFER_SCE = 1,
 
 /** Width of physical addresses; CPUID 80000008 says so too. */
 export const PHYSICAL_BITS = 40;
-const RESERVED_HIGH = 0xfffff & ~((1 << (PHYSICAL_BITS - 32)) - 1);
+/** The bits of an entry's upper word that are beyond it. */
+export const RESERVED_HIGH = 0xfffff & ~((1 << (PHYSICAL_BITS - 32)) - 1);
 
 /** What is asked of a translation. */
 export interface Request {
@@ -70,13 +73,34 @@ export interface Request {
 /** What a walk reads and marks; the control registers are in the window. */
 export type Tables = Pick<PhysicalMemory, "u32" | "read32" | "write32">;
 
+/** The translation of guest-physical addresses. Where it says false, `leave` tells why. */
+export interface Nested {
+  /** Physical page of the last successful translation, and the entries that the last one read. */
+  readonly page: number;
+  readonly steps: number;
+  /** The place of an entry of the guest's paging structures. */
+  structure(guestPhysical: number): boolean;
+  /** That entry is to be marked accessed or dirty. */
+  markStructure(): boolean;
+  /** The place of what a linear address leads to, or of PDPTEs. */
+  final(guestPhysical: number, access: Access): boolean;
+  /** Makes `fault` the VM exit of the last refusal. `linear`: the address that was being translated; null: none was. */
+  leave(linear: number | null, fault: Fault): void;
+  /** The same translation for a debugger: by other means, and whatever the rights. */
+  observer(memory: Tables): Nested;
+}
+
 /** One walker per processor; results stay in its fields, so that a walk allocates nothing. */
 export class Walker {
   readonly #memory: Tables;
+  /** The second translation, while a guest runs that has one. */
+  nested: Nested | null = null;
+  /** The last walk failed since the second translation refused. */
+  exits = false;
   /** Result of a successful walk. */
   page = 0;
   flags = 0;
-  /** Error code of a failed walk. */
+  /** Error code of a failed walk, unless `exits`. */
   code = 0;
   /** Page-table reads and writes made by the last walk, for the cost model. */
   steps = 0;
@@ -86,22 +110,20 @@ export class Walker {
   #noExecute = false;
   #low = 0;
   #high = 0;
+  #linear = 0;
 
   constructor(memory: Tables) {
     this.#memory = memory;
   }
 
-  /** Walks for one page. True: `page` and `flags` hold the translation. False: `code` holds the #PF error code. */
+  /** Walks for one page. True: `page` and `flags` hold the translation. False: a #PF with error code `code`, or `exits`. */
   walk(linear: number, request: Request): boolean {
     const { u32 } = this.#memory;
     this.steps = 0;
     this.#writable = this.#userPage = true;
-    this.#noExecute = false;
-    if (!(u32[S.CR0 >> 2]! & CR0_PG)) {
-      this.page = (linear >>> 12) & 0xfffff;
-      this.flags = 0;
-      return true;
-    }
+    this.#noExecute = this.exits = false;
+    this.#linear = linear;
+    if (!(u32[S.CR0 >> 2]! & CR0_PG)) return this.#accept((linear >>> 12) & 0xfffff, 0, request);
     const pae = (u32[S.CR4 >> 2]! & CR4_PAE) !== 0;
     return pae ? this.#walk64(linear, request) : this.#walk32(linear, request);
   }
@@ -109,33 +131,29 @@ export class Walker {
   #walk32(linear: number, r: Request): boolean {
     const { u32 } = this.#memory,
       cr4 = u32[S.CR4 >> 2]!;
-    const pdeAt = (u32[S.CR3 >> 2]! & ~0xfff) + ((linear >>> 22) << 2);
-    const pde = this.#memory.read32(pdeAt >>> 0);
-    this.steps++;
+    const pdeAt = this.#place(((u32[S.CR3 >> 2]! & ~0xfff) + ((linear >>> 22) << 2)) >>> 0);
+    if (pdeAt < 0) return false;
+    const pde = this.#memory.read32(pdeAt);
     if (!(pde & P)) return this.#refuse(r, 0);
     this.#gather(pde, 0);
     if (pde & PS && cr4 & CR4_PSE) {
       const highBits = (pde >>> 13) & 0xff; // PSE-36 with 40-bit physical addresses: bits 20:13 are address bits 39:32; bit 21 is reserved
       if (pde & 0x200000) return this.#refuse(r, PF_P | PF_RSVD);
       const page = highBits * 2 ** 20 + ((pde >>> 22) << 10) + ((linear >>> 12) & 0x3ff);
-      return this.#finish32(pdeAt >>> 0, pde, page, LARGE, r);
+      return this.#finish32(pdeAt, pde, page, LARGE, r);
     }
-    this.#mark32(pdeAt >>> 0, pde);
-    const pteAt = (pde & ~0xfff) + ((linear >>> 10) & 0xffc),
-      pte = this.#memory.read32(pteAt >>> 0);
-    this.steps++;
+    if (!this.#mark(pdeAt, pde, pde | A)) return false;
+    const pteAt = this.#place(((pde & ~0xfff) + ((linear >>> 10) & 0xffc)) >>> 0);
+    if (pteAt < 0) return false;
+    const pte = this.#memory.read32(pteAt);
     if (!(pte & P)) return this.#refuse(r, 0);
     this.#gather(pte, 0);
-    return this.#finish32(pteAt >>> 0, pte, pte >>> 12, 0, r);
+    return this.#finish32(pteAt, pte, pte >>> 12, 0, r);
   }
   #finish32(at: number, entry: number, page: number, flags: number, r: Request): boolean {
     if (!this.#permitted(r)) return this.#refuse(r, PF_P);
-    const wanted = entry | A | (r.access === WRITE ? D : 0);
-    if (wanted !== entry) this.#memory.write32(at, wanted);
-    return this.#accept(page, flags, entry);
-  }
-  #mark32(at: number, entry: number): void {
-    if (!(entry & A)) this.#memory.write32(at, entry | A);
+    if (!this.#mark(at, entry, entry | A | (r.access === WRITE ? D : 0))) return false;
+    return this.#accept(page, flags | this.#globalBit(entry), r);
   }
 
   #walk64(linear: number, r: Request): boolean {
@@ -169,11 +187,12 @@ export class Walker {
   }
   #at = 0;
   /** Reads one entry; levels 4 to 1. Upper entries are marked accessed as they are used. */
-  #step(at: number, r: Request, level: number): boolean {
+  #step(address: number, r: Request, level: number): boolean {
+    const at = this.#place(address);
+    if (at < 0) return false;
     const low = this.#memory.read32(at),
       high = this.#memory.read32(at + 4);
     this.#at = at;
-    this.steps++;
     if (!(low & P)) return this.#refuse(r, 0);
     const nxe = (this.#memory.u32[S.EFER >> 2]! & EFER_NXE) !== 0;
     const leaf = level === 1 || (low & PS) !== 0;
@@ -187,14 +206,34 @@ export class Walker {
     this.#low = low;
     this.#high = high;
     this.#gather(low, high);
-    if (!leaf && !(low & A)) this.#memory.write32(at, low | A);
-    return true;
+    return leaf || this.#mark(at, low, low | A);
   }
   #finish64(pageLow: number, flags: number, r: Request): boolean {
     if (!this.#permitted(r)) return this.#refuse(r, PF_P);
-    const wanted = this.#low | A | (r.access === WRITE ? D : 0);
-    if (wanted !== this.#low) this.#memory.write32(this.#at, wanted);
-    return this.#accept((pageLow >>> 0) + (this.#high & 0xfffff) * 2 ** 20, flags, this.#low);
+    if (!this.#mark(this.#at, this.#low, this.#low | A | (r.access === WRITE ? D : 0))) return false;
+    const page = (pageLow >>> 0) + (this.#high & 0xfffff) * 2 ** 20;
+    return this.#accept(page, flags | this.#globalBit(this.#low), r);
+  }
+
+  /** Where an entry is that is about to be read; -1 if the second translation refuses. */
+  #place(address: number): number {
+    const { nested } = this;
+    this.steps++;
+    if (nested === null) return address;
+    const found = nested.structure(address);
+    this.steps += nested.steps;
+    this.exits = !found;
+    return found ? nested.page * PAGE + (address % PAGE) : -1;
+  }
+  /** Sets flags in the entry that was read last, unless they are set. False if the second translation refuses. */
+  #mark(at: number, entry: number, marked: number): boolean {
+    if (!(marked & ~entry)) return true;
+    if (this.nested !== null && !this.nested.markStructure()) {
+      this.exits = true;
+      return false;
+    }
+    this.#memory.write32(at, marked);
+    return true;
   }
 
   #gather(low: number, high: number): void {
@@ -212,11 +251,19 @@ export class Walker {
     if (r.smap && this.#userPage) return false;
     return r.access === WRITE ? this.#writable || !r.writeProtect : true;
   }
-  #accept(page: number, flags: number, leaf: number): boolean {
-    const pge = (this.#memory.u32[S.CR4 >> 2]! & CR4_PGE) !== 0;
+  #globalBit(leaf: number): number {
+    return leaf & G && this.#memory.u32[S.CR4 >> 2]! & CR4_PGE ? GLOBAL : 0;
+  }
+  /** The guest's own translation, or the only one, has led to this page. */
+  #accept(page: number, flags: number, r: Request): boolean {
+    const { nested } = this;
     this.page = page;
-    this.flags = flags | (pge && leaf & G ? GLOBAL : 0);
-    return true;
+    this.flags = flags;
+    if (nested === null) return true;
+    this.exits = !nested.final(page * PAGE + (this.#linear & (PAGE - 1)), r.access);
+    this.steps += nested.steps;
+    this.page = nested.page;
+    return !this.exits;
   }
   #refuse(r: Request, code: number): boolean {
     const { u32 } = this.#memory;

@@ -1,4 +1,7 @@
-/** Memory as a debugger sees it through a processor's page tables: nothing is marked, cached, charged or read twice. */
+/**
+ * Memory as a debugger sees it through a processor's page tables, in a guest through EPT too: nothing is marked, cached,
+ * charged or read twice.
+ */
 import { EFER_LMA, type Tables, Walker } from "./paging.ts";
 import { PAGE, type PhysicalMemory } from "./physical.ts";
 import type { Processor } from "./processor.ts";
@@ -32,7 +35,9 @@ function hostOf(hosts: Uint32Array, physical: number): number {
 export function linearToPhysical(cpu: Processor, linear: number): number | null {
   const long = (cpu.u32(S.EFER) & EFER_LMA) !== 0;
   if (long ? linear < -(2 ** 47) || linear >= 2 ** 47 : linear < 0 || linear >= 2 ** 32) return null;
-  const walker = new Walker(tablesOf(cpu.memory));
+  const tables = tablesOf(cpu.memory),
+    walker = new Walker(tables);
+  walker.nested = cpu.access.nested?.observer(tables) ?? null;
   return walker.walk(linear, AS_SUPERVISOR) ? walker.page * PAGE + (linear & (PAGE - 1)) : null;
 }
 

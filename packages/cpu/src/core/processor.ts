@@ -5,6 +5,7 @@
 
 import type { LocalApic } from "../apic/local.ts";
 import { EntryChecks } from "../vmx/checks/checks.ts";
+import { GuestTranslation } from "../vmx/translation.ts";
 import { Vmx } from "../vmx/vmx.ts";
 import type { MemoryAccess, Rights } from "./access.ts";
 import type { BegunBlock, BlockCache } from "./blocks.ts";
@@ -94,6 +95,7 @@ export class Processor {
   /** VMX operation, and the VMCS in use. */
   readonly vmx = new Vmx();
   readonly entryChecks: EntryChecks;
+  readonly translation: GuestTranslation;
   /** Events for tools, shared by the processors of the machine. */
   probes = new CpuProbes();
   /** Debugging from outside, shared by the processors of the machine. */
@@ -109,6 +111,7 @@ export class Processor {
     this.board = board;
     this.pendingFault = access.fault;
     this.entryChecks = new EntryChecks(this);
+    this.translation = new GuestTranslation(this);
   }
 
   // ---- state fields, by their addresses in S ----

@@ -64,6 +64,7 @@ function initialise(cpu: Processor): void {
   for (const at of [S.INTERRUPTIBILITY, S.PENDING_DEBUG, S.PENDING, S.MONITOR_ARMED, S.MID_REPEAT]) u32[at >> 2] = 0;
   cpu.shadowEnd = cpu.resumeEnd = cpu.vectoring = cpu.debugBits = 0;
   cpu.stepTrap = false;
+  cpu.translation.stop();
   cpu.access.tlb.reset();
   refreshModes(cpu);
   armBreakpoints(cpu);

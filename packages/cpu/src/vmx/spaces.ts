@@ -26,10 +26,13 @@ export function enterGuestSpace(cpu: Processor): void {
   cpu.access.tlb.enterRealm(vpid, ept, spaceOf(cpu), vpid === 0);
 }
 /** What translates the guest's physical addresses, and its APIC-access page: also after a state was restored. */
-export function resumeGuestSpace(_cpu: Processor): void {}
+export function resumeGuestSpace(cpu: Processor): void {
+  cpu.translation.resume();
+}
 /** VM exit, with the host's control registers loaded and the guest's controls still known. */
 export function leaveGuestSpace(cpu: Processor): void {
   const { vpid } = guestRealm(cpu);
+  cpu.translation.stop();
   cpu.access.tlb.enterRealm(0, NO_EPT, spaceOf(cpu), vpid === 0);
 }
 
