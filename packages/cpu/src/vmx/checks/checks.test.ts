@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CONTROLS } from "../controls.ts";
 import { F, FIELD_NAMES } from "../fields.ts";
+import { REVISION } from "../vmcs.ts";
 import { BASES, type Case, type Change, LONG, randomValue, Subject } from "./base.test-support.ts";
 import { GROUPS, ROWS } from "./checks.ts";
 import { CONTROL_EDGES, HOST_EDGES } from "./edges-controls.test-support.ts";
@@ -108,7 +109,11 @@ memory("memory and the current-VMCS pointer change unseen, and are read at each 
   assert.is(subject.refusal()!.cite, "SDM 3C 26.2.1.1");
   subject.words = { 32896: 0x20 };
   assert.is(subject.refusal(), null);
-  subject.ia32e = false;
+  subject.become(LONG, { VMCS_LINK_POINTER: 0x8000, memory: { 32768: REVISION } });
+  assert.is(subject.refusal(), null);
+  subject.vmx.currentPointer = 0x8000;
+  assert.is(subject.refusal()!.qualification, 4);
+  subject.become(LONG).ia32e = false;
   assert.is(subject.refusal()!.cite, "SDM 3C 26.2.4");
 });
 memory("a field concerns only the groups that read it", () => {

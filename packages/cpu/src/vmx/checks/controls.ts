@@ -84,6 +84,8 @@ const modes = [
 
 // ---- VM-exit controls, and the areas of MSRs ----
 
+/** The first address beyond the physical-address width. */
+const PHYSICAL_END = (1 << (PHYSICAL_BITS - 32)) * 2 ** 32;
 /** The checks on an area of `count` entries of 16 bytes, unless it is empty. */
 function msrArea(row: ReturnType<typeof section>, what: string, address: number, count: number): Row[] {
   const rule = (must: string, ok: Row["ok"]) =>
@@ -93,7 +95,7 @@ function msrArea(row: ReturnType<typeof section>, what: string, address: number,
     rule("the address must not set bits beyond the physical-address width", (v) => v.isPhysical(address)),
     rule(
       "the address of the last byte must not set bits beyond the physical-address width",
-      (v) => v.number(address) + 16 * v.low(count) <= 2 ** PHYSICAL_BITS,
+      (v) => v.number(address) + 16 * v.low(count) <= PHYSICAL_END,
     ),
   ];
 }
