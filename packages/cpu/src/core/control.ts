@@ -5,9 +5,9 @@
 import { CR0_FIXED0, CR4_FIXED0 } from "../vmx/capabilities.ts";
 import { hasTprShadow, virtualCr8, writeVirtualCr8 } from "../vmx/virtual-tpr.ts";
 import { OUTSIDE } from "../vmx/vmx.ts";
+import { cr4Bits, eferBits } from "./control-bits.ts";
 import { armBreakpoints, DR6_BD, DR6_FIXED, DR7_FIXED, DR7_GD } from "./debug.ts";
 import { reconsider } from "./events.ts";
-import type { Feature } from "./forms.ts";
 import { L_BIT, refreshContext, refreshUnits } from "./modes.ts";
 import {
   CR0_AM,
@@ -19,27 +19,14 @@ import {
   CR0_TS,
   CR0_WP,
   CR4_DE,
-  CR4_FSGSBASE,
-  CR4_MCE,
-  CR4_OSFXSR,
-  CR4_OSXMMEXCPT,
-  CR4_OSXSAVE,
   CR4_PAE,
-  CR4_PCE,
   CR4_PCIDE,
   CR4_PGE,
   CR4_PSE,
-  CR4_PVI,
-  CR4_SMAP,
   CR4_SMEP,
-  CR4_TSD,
-  CR4_UMIP,
-  CR4_VME,
-  CR4_VMXE,
   EFER_LMA,
   EFER_LME,
   EFER_NXE,
-  EFER_SCE,
   PHYSICAL_BITS,
 } from "./paging.ts";
 import type { Processor } from "./processor.ts";
@@ -54,39 +41,6 @@ const CR0_BITS =
   (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG) >>> 0;
 /** Bits 31:n of the upper word that are beyond the physical address width. */
 const BEYOND_PHYSICAL = ~((1 << (PHYSICAL_BITS - 32)) - 1);
-
-/** Which feature each bit of CR4 belongs to; a bit without its feature is reserved. */
-const CR4_FEATURES: readonly (readonly [bit: number, feature: Feature | null])[] = [
-  [CR4_VME, "vme"],
-  [CR4_PVI, "vme"],
-  [CR4_TSD, "tsc"],
-  [CR4_DE, "de"],
-  [CR4_PSE, "pse"],
-  [CR4_PAE, "pae"],
-  [CR4_MCE, "mce"],
-  [CR4_PGE, "pge"],
-  [CR4_PCE, null],
-  [CR4_OSFXSR, "fxsr"],
-  [CR4_OSXMMEXCPT, "sse"],
-  [CR4_UMIP, "umip"],
-  [CR4_VMXE, "vmx"],
-  [CR4_FSGSBASE, "fsgsbase"],
-  [CR4_PCIDE, "pcid"],
-  [CR4_OSXSAVE, "xsave"],
-  [CR4_SMEP, "smep"],
-  [CR4_SMAP, "smap"],
-];
-/** The bits of CR4 that this model has. */
-export const cr4Bits = ({ model }: Pick<Processor, "model">): number =>
-  CR4_FEATURES.reduce(
-    (bits, [bit, feature]) => (feature === null || model.features.has(feature) ? bits | bit : bits),
-    0,
-  );
-/** The bits of IA32_EFER that this model has. */
-export const eferBits = ({ model: { features } }: Pick<Processor, "model">): number =>
-  (features.has("syscall") ? EFER_SCE : 0) |
-  (features.has("lm") ? EFER_LME | EFER_LMA : 0) |
-  (features.has("nx") ? EFER_NXE : 0);
 
 const isPaePaging = (cr0: number, cr4: number, efer: number) =>
   (cr0 & CR0_PG) !== 0 && (cr4 & CR4_PAE) !== 0 && !(efer & EFER_LMA);
@@ -180,7 +134,7 @@ export function writeCr4(cpu: Processor, low: number, high: number): void {
     changed = old ^ now,
     cr0 = cpu.u32(S.CR0),
     efer = cpu.u32(S.EFER);
-  if (high !== 0 || now & ~cr4Bits(cpu)) cpu.fault("GP", 0);
+  if (high !== 0 || now & ~cr4Bits(cpu.model)) cpu.fault("GP", 0);
   if (cpu.vmx.operation !== OUTSIDE && (now & CR4_FIXED0) !== CR4_FIXED0) cpu.fault("GP", 0);
   if (efer & EFER_LMA && !(now & CR4_PAE)) cpu.fault("GP", 0);
   if (changed & now & CR4_PCIDE && (!(efer & EFER_LMA) || cpu.u32(S.CR3) & 0xfff)) cpu.fault("GP", 0);
@@ -206,13 +160,8 @@ export function readCr8(cpu: Processor): number {
 /** IA32_EFER [SDM 3A 2.2.1]: LMA cannot be written, LME not while paging is on. */
 export function writeEfer(cpu: Processor, low: number, high: number): void {
   const old = cpu.u32(S.EFER),
-    { features } = cpu.model,
     lma = old & EFER_LMA;
-  const bits =
-    (features.has("syscall") ? EFER_SCE : 0) |
-    (features.has("lm") ? EFER_LME | EFER_LMA : 0) |
-    (features.has("nx") ? EFER_NXE : 0);
-  if (high !== 0 || low & ~bits) cpu.fault("GP", 0);
+  if (high !== 0 || low & ~eferBits(cpu.model)) cpu.fault("GP", 0);
   if (cpu.paging && (old ^ low) & EFER_LME) cpu.fault("GP", 0);
   cpu.setU32(S.EFER, (low & ~EFER_LMA) | lma);
   if ((old ^ low) & EFER_NXE) flushTlb(cpu);
