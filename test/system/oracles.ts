@@ -93,9 +93,11 @@ const bochsAs = (model: string): Oracle => ({
     ];
     writeFileSync(`${folder}/settings`, `${settings.join("\n")}\n`);
     const { text, late } = await outputOfCommand("bochs", ["-q", "-f", "settings", "-rc", "commands"], folder);
-    const lines = outputOf(text.slice(text.indexOf("\x01")).split(/^(?:={20}|\(0\)\.\[)/m)[0]!); // what follows is Bochs's own
+    const said = text.slice(text.indexOf("\x01")),
+      complete = said.includes("\x02"); // Bochs says something at a triple fault too, and if it ends by itself
+    const lines = outputOf(complete ? said.replaceAll(/^\(\d\)\.\[.*\n/gm, "") : said.split(/^(?:={20}|\(0\)\.\[)/m)[0]!);
     if (late) lines.push("limit");
-    else if (!text.includes("\x02")) lines.push("shutdown");
+    else if (!complete) lines.push("shutdown");
     else rmSync(folder, { recursive: true });
     return lines;
   },

@@ -13,7 +13,7 @@
 # expect: LIDT with FS: GDTR_IDTR at +5 length 5 qualification ffffffffffffffff info 32c20100
 # expect: LIDT with a 32-bit address: GDTR_IDTR at +5 length 5 info 32c10080
 # expect: LIDT without a base: GDTR_IDTR at +0 length 8 qualification 3f000 info 38418100
-# expect: LIDT, RIP-relative: from the place: 0017
+# expect: LIDT, RIP-relative, from the place: 0017
 # expect: SLDT to a register: LDTR_TR at +0 length 4 info 448
 # expect: STR to a register: LDTR_TR at +0 length 3 info 10000400
 # expect: LLDT: LDTR_TR at +2 length 3 info 20000408
