@@ -2,6 +2,7 @@
  * `npm run system -- GROUP [NAME] [--all] [--oracles] [--raw] [--verbose]`: suites that need a whole machine.
  *
  *     npm run system -- cpu                    the processor, see docs/system-tests.md
+ *     npm run system -- vtx                    VT-x, by small hypervisors
  *     npm run system -- pc                     real guests, those that take seconds; --all: all of them
  *     npm run system -- pc debian              this one
  *     npm run system -- browser                the same machine in Node, in worker_threads and in Chromium
@@ -14,7 +15,7 @@
  *     npm run system -- cpu --raw              what each of them prints; --verbose: each outcome that is summed up too
  */
 import { systemBrowser } from "../test/system/browser.ts";
-import { type SystemOptions, systemCpu } from "../test/system/cpu.ts";
+import { type SystemOptions, systemCpu, systemVtx } from "../test/system/cpu.ts";
 import { systemDeterminism } from "../test/system/determinism.ts";
 import { systemGdb } from "../test/system/gdb.ts";
 import { systemLockstep } from "../test/system/lockstep.ts";
@@ -25,6 +26,7 @@ import { type Counts, finish } from "./counts.ts";
 /** A later group is a line here. */
 const groups: Record<string, (options: SystemOptions) => Promise<Counts>> = {
   cpu: systemCpu,
+  vtx: systemVtx,
   pc: systemPc,
   browser: systemBrowser,
   gdb: systemGdb,

@@ -8,6 +8,12 @@ const PLACES = [2 ** 32 - IMAGE_BYTES, 2 ** 20 - IMAGE_BYTES];
 /** No program takes longer. */
 const MAX_INSTRUCTIONS = 20_000_000;
 
+/** The machine that a program wants. */
+export interface Kind {
+  readonly model: string;
+  readonly cpus?: number;
+}
+
 export interface Run {
   readonly output: string[];
   readonly instructions: number;
@@ -50,11 +56,11 @@ const finished = (machine: Machine, reason: string, detail: string): string[] =>
 /** From the beginning to the end at once. */
 export function runStraight(
   image: Uint8Array,
-  model: string,
+  { model, cpus = 1 }: Kind,
   executor: "interpreter" | "evaluator",
   at?: (cpu: Cpu) => void,
 ): Run {
-  const machine = new Machine(image, { model, executor }),
+  const machine = new Machine(image, { model, cpus, executor }),
     { cpu } = machine;
   at?.(cpu);
   const { reason, detail } = cpu.run({ instructions: MAX_INSTRUCTIONS });
@@ -62,8 +68,10 @@ export function runStraight(
 }
 
 /** Saved every `every` instructions, and restored into the other of two machines, which have different executors. */
-export function runInLegs(image: Uint8Array, model: string, every: number): Run {
-  const machines = (["interpreter", "evaluator"] as const).map((executor) => new Machine(image, { model, executor }));
+export function runInLegs(image: Uint8Array, { model, cpus = 1 }: Kind, every: number): Run {
+  const machines = (["interpreter", "evaluator"] as const).map(
+    (executor) => new Machine(image, { model, cpus, executor }),
+  );
   for (let leg = 0; ; leg++) {
     const here = machines[leg % 2]!,
       there = machines[(leg + 1) % 2]!,

@@ -6,8 +6,18 @@ import { readFileSync } from "node:fs";
 import { UNIMPLEMENTED } from "@castaway/cpu";
 import type { Counts } from "../../scripts/counts.ts";
 import { runInLegs, runStraight } from "./castaway.ts";
-import { install, isInstalled, type Oracle, oracles } from "./oracles.ts";
-import { assemble, difference, labelOf, type Program, programNames, readProgram } from "./program.ts";
+import { install, isInstalled, type Oracle, oracles, vtxOracles } from "./oracles.ts";
+import {
+  assemble,
+  CPU_PROGRAMS,
+  difference,
+  labelOf,
+  type Program,
+  type ProgramFolder,
+  programNames,
+  readProgram,
+  VTX_PROGRAMS,
+} from "./program.ts";
 
 export interface SystemOptions {
   /** Only programs whose name contains this. */
@@ -25,47 +35,57 @@ export interface SystemOptions {
 /** Legs of the run that is saved and restored. */
 const LEGS = 60;
 
-export async function systemCpu(options: SystemOptions): Promise<Counts> {
+export const systemCpu = async (options: SystemOptions): Promise<Counts> => {
+  const counts = await runPrograms(CPU_PROGRAMS, oracles, options);
+  if (!options.raw && !options.verbose)
+    console.log(`\nnot implemented, and not tested here: ${Object.keys(UNIMPLEMENTED).join(", ")}`);
+  return counts;
+};
+
+/** `npm run system -- vtx`: small hypervisors, one line for each VM exit. */
+export const systemVtx = (options: SystemOptions): Promise<Counts> => runPrograms(VTX_PROGRAMS, vtxOracles, options);
+
+async function runPrograms(folder: ProgramFolder, known: readonly Oracle[], options: SystemOptions): Promise<Counts> {
   if (!isInstalled("as") || !isInstalled("ld")) install(["binutils"]);
   if (!isInstalled("as")) throw new Error("system: the programs are assembled with `as` and `ld` of GNU binutils");
-  const names = programNames().filter((name) => name.includes(options.only ?? ""));
-  if (options.raw || options.verbose) return showOutputs(names, options.verbose ? ["VERBOSE"] : []);
-  const asked = chooseOracles(options.oracles);
+  const names = programNames(folder).filter((name) => name.includes(options.only ?? ""));
+  if (options.raw || options.verbose) return showOutputs(folder, names, known, options.verbose ? ["VERBOSE"] : []);
+  const asked = chooseOracles(folder, known, options.oracles);
   const counts: Counts = { passed: 0, failed: 0 };
   for (const name of names) {
-    const problems = await check(readProgram(name), asked);
+    const problems = await check(folder, readProgram(folder, name), asked);
     if (problems.length === 0) counts.passed++;
     else counts.failed++;
     console.log(problems.length === 0 ? `  ok    ${name}` : `  WRONG ${name}\n${problems.join("\n")}`);
   }
-  console.log(`\nnot implemented, and not tested here: ${Object.keys(UNIMPLEMENTED).join(", ")}`);
   return counts;
 }
 
 /** Those that are there, or can be got if they were asked for. */
-function chooseOracles(wanted: boolean): Oracle[] {
-  const missing = oracles.filter(({ command }) => !isInstalled(command));
+function chooseOracles({ group }: ProgramFolder, known: readonly Oracle[], wanted: boolean): Oracle[] {
+  const missing = known.filter(({ command }) => !isInstalled(command));
   if (wanted && missing.length > 0) install(missing.map(({ packageName }) => packageName));
-  const there = wanted ? oracles.filter(({ command }) => isInstalled(command)) : [];
-  const absent = oracles.filter((oracle) => !there.includes(oracle)).map(({ name }) => name);
-  if (absent.length > 0) console.log(`oracles not asked: ${absent.join(", ")} (npm run system -- cpu --oracles)\n`);
+  const there = wanted ? known.filter(({ command }) => isInstalled(command)) : [];
+  const absent = known.filter((oracle) => !there.includes(oracle)).map(({ name }) => name);
+  if (absent.length > 0)
+    console.log(`oracles not asked: ${absent.join(", ")} (npm run system -- ${group} --oracles)\n`);
   return there;
 }
 
 /** Problems as text; none if everything agrees. */
-async function check(program: Program, asked: readonly Oracle[]): Promise<string[]> {
-  const path = assemble(program.name),
+async function check(folder: ProgramFolder, program: Program, asked: readonly Oracle[]): Promise<string[]> {
+  const path = assemble(folder, program.name),
     image = readFileSync(path),
-    { expected, model } = program;
+    { expected } = program;
   const pending = asked
     .filter(({ name }) => program.skipped[name] === null)
-    .map(async (oracle) => ({ oracle, lines: await oracle.run(path) }));
+    .map(async (oracle) => ({ oracle, lines: await oracle.run(path, program.cpus) }));
   const problems: string[] = [];
   const complain = (who: string, what: string | null) => {
     if (what !== null) problems.push(`  ${who}:\n${what}`);
   };
-  const evaluated = runStraight(image, model, "evaluator"),
-    interpreted = runStraight(image, model, "interpreter");
+  const evaluated = runStraight(image, program, "evaluator"),
+    interpreted = runStraight(image, program, "interpreter");
   complain("evaluator", difference(expected, evaluated.output));
   complain("interpreter", difference(evaluated.output, interpreted.output));
   const same = (other: { digest: string; instructions: number }) =>
@@ -73,7 +93,7 @@ async function check(program: Program, asked: readonly Oracle[]): Promise<string
       ? null
       : `    ${other.instructions} instructions and digest ${other.digest}, the evaluator has ${evaluated.instructions} and ${evaluated.digest}`;
   complain("interpreter's state", same(interpreted));
-  const legs = runInLegs(image, model, Math.max(1, Math.floor(evaluated.instructions / LEGS)));
+  const legs = runInLegs(image, program, Math.max(1, Math.floor(evaluated.instructions / LEGS)));
   complain("saved and restored", difference(evaluated.output, legs.output));
   complain("saved and restored, state", same(legs));
   for (const { oracle, lines } of await Promise.all(pending))
@@ -89,14 +109,20 @@ function compareOracle({ expected, differences }: Program, { name }: Oracle, lin
   );
 }
 
-async function showOutputs(names: readonly string[], symbols: readonly string[]): Promise<Counts> {
+async function showOutputs(
+  folder: ProgramFolder,
+  names: readonly string[],
+  known: readonly Oracle[],
+  symbols: readonly string[],
+): Promise<Counts> {
   for (const name of names) {
-    const path = assemble(name, symbols);
+    const path = assemble(folder, name, symbols),
+      program = readProgram(folder, name);
     const show = (who: string, lines: readonly string[]) =>
       console.log(lines.map((line) => `${who}\t${line}`).join("\n"));
-    show("castaway", runStraight(readFileSync(path), readProgram(name).model, "interpreter").output);
-    for (const oracle of oracles.filter(({ command }) => isInstalled(command)))
-      show(oracle.name, await oracle.run(path));
+    show("castaway", runStraight(readFileSync(path), program, "interpreter").output);
+    for (const oracle of known.filter(({ command }) => isInstalled(command)))
+      show(oracle.name, await oracle.run(path, program.cpus));
   }
   return { passed: 0, failed: 0 };
 }

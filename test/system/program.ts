@@ -3,7 +3,18 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { root } from "../../scripts/bundle.mjs";
 
-export const FOLDER = "test/system/programs";
+/** Where the programs of a group are, and what they include besides `test/system/include`. */
+export interface ProgramFolder {
+  readonly group: string;
+  readonly programs: string;
+  readonly includes: readonly string[];
+}
+export const CPU_PROGRAMS: ProgramFolder = { group: "cpu", programs: "test/system/programs", includes: [] };
+export const VTX_PROGRAMS: ProgramFolder = {
+  group: "vtx",
+  programs: "test/system/vtx/programs",
+  includes: ["test/system/vtx/include"],
+};
 export const IMAGE_BYTES = 0x10000;
 
 export type OracleName = "qemu" | "bochs";
@@ -16,6 +27,8 @@ export interface Program {
   readonly expected: readonly string[];
   /** `# model: NAME`: the processor model here. */
   readonly model: string;
+  /** `# cpus: N`: logical processors; 1 unless it says so. */
+  readonly cpus: number;
   /** `# qemu: LINE -- REASON`: the line that this oracle prints instead of the expected one of the same label. */
   readonly differences: Record<OracleName, ReadonlyMap<string, Difference>>;
   /** `# skip qemu: REASON`: the program means nothing there. */
@@ -26,8 +39,8 @@ interface Difference {
   readonly reason: string;
 }
 
-export const programNames = (): string[] =>
-  readdirSync(`${root}/${FOLDER}`)
+export const programNames = ({ programs }: ProgramFolder): string[] =>
+  readdirSync(`${root}/${programs}`)
     .filter((file) => file.endsWith(".s"))
     .map((file) => file.slice(0, -2))
     .sort();
@@ -35,12 +48,12 @@ export const programNames = (): string[] =>
 /** What stands before the first ": " of a line tells it from the others of its program. */
 export const labelOf = (line: string): string => line.split(": ")[0]!;
 
-export function readProgram(name: string): Program {
-  const text = readFileSync(`${root}/${FOLDER}/${name}.s`, "utf8");
+export function readProgram({ programs }: ProgramFolder, name: string): Program {
+  const text = readFileSync(`${root}/${programs}/${name}.s`, "utf8");
   const head = text.split("\n");
   head.length = head.findIndex((line) => !line.startsWith("#"));
   const wrong = (what: string): never => {
-    throw new Error(`${FOLDER}/${name}.s: ${what}`);
+    throw new Error(`${programs}/${name}.s: ${what}`);
   };
   const all = (key: string) =>
     head.filter((line) => line.startsWith(`# ${key}:`)).map((line) => line.slice(key.length + 3).trim());
@@ -61,6 +74,7 @@ export function readProgram(name: string): Program {
     title: head[0]!.slice(1).trim(),
     expected,
     model: all("model")[0] ?? "skylake",
+    cpus: Number(all("cpus")[0] ?? 1),
     differences: { qemu: differences("qemu"), bochs: differences("bochs") },
     skipped: { qemu: all("skip qemu")[0] ?? null, bochs: all("skip bochs")[0] ?? null },
   };
@@ -73,14 +87,19 @@ function call(tool: string, args: readonly string[]): void {
 }
 
 /** Assembles and links; the path of the image. `symbols` are defined as 1. */
-export function assemble(name: string, symbols: readonly string[] = []): string {
-  const folder = `${root}/.cache/system`,
+export function assemble(
+  { group, programs, includes }: ProgramFolder,
+  name: string,
+  symbols: readonly string[] = [],
+): string {
+  const folder = `${root}/.cache/system/${group}`,
     image = `${folder}/${name}.rom`,
     object = `${folder}/${name}.o`,
     here = `${root}/test/system`;
   mkdirSync(folder, { recursive: true });
   const defined = symbols.flatMap((symbol) => ["--defsym", `${symbol}=1`]);
-  call("as", ["--64", ...defined, "-I", `${here}/include`, "-o", object, `${here}/programs/${name}.s`]);
+  const searched = [`${here}/include`, ...includes.map((path) => `${root}/${path}`)].flatMap((path) => ["-I", path]);
+  call("as", ["--64", ...defined, ...searched, "-o", object, `${root}/${programs}/${name}.s`]);
   call("ld", ["-T", `${here}/image.ld`, "-o", image, object]);
   return image;
 }
