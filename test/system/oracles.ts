@@ -95,7 +95,9 @@ const bochsAs = (model: string): Oracle => ({
     const { text, late } = await outputOfCommand("bochs", ["-q", "-f", "settings", "-rc", "commands"], folder);
     const said = text.slice(text.indexOf("\x01")),
       complete = said.includes("\x02"); // Bochs says something at a triple fault too, and if it ends by itself
-    const lines = outputOf(complete ? said.replaceAll(/^\(\d\)\.\[.*\n/gm, "") : said.split(/^(?:={20}|\(0\)\.\[)/m)[0]!);
+    const lines = outputOf(
+      complete ? said.replaceAll(/^\(\d\)\.\[.*\n/gm, "") : said.split(/^(?:={20}|\(0\)\.\[)/m)[0]!,
+    );
     if (late) lines.push("limit");
     else if (!complete) lines.push("shutdown");
     else rmSync(folder, { recursive: true });

@@ -104,7 +104,7 @@ export function stepWithDebug(cpu: Processor, step: () => boolean): void {
   const { trapsEach } = cpu.vmx,
     ran = step();
   if (ran && cpu.stepTrap) addPending(cpu, DR6_BS);
-  if (trapsEach) cpu.vmx.instructionDone(cpu);
+  if (ran && trapsEach) cpu.vmx.instructionDone(cpu);
   if (resumed && cpu.u32(S.MID_REPEAT) !== 0) cpu.resumeEnd = cpu.retired() + 1; // RF covers all iterations
   cpu.stepTrap = false;
 }

@@ -6,7 +6,7 @@ import { F } from "./fields.ts";
 /** Which bit that is, as IA32_VMX_MISC says. */
 export const TIMER_SHIFT = 5;
 /** Nanoseconds from one count to the next. */
-const COUNT: number = (2 ** TIMER_SHIFT * 1e9) / TSC_HZ;
+const COUNT: number = ((1 << TIMER_SHIFT) * 1e9) / TSC_HZ;
 const countAt = (time: number) => Math.floor(time / COUNT);
 
 /** Starts it with the VMCS's value. Nought is over at once. */

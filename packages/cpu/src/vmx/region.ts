@@ -6,7 +6,8 @@ import { S } from "../core/state.ts";
 import { REGION, REVISION } from "./vmcs.ts";
 import { NO_POINTER, OUTSIDE } from "./vmx.ts";
 
-export const isRegionAddress = (address: number): boolean => address % PAGE === 0 && address < 2 ** PHYSICAL_BITS;
+const PHYSICAL_END = (1 << (PHYSICAL_BITS - 32)) * 2 ** 32;
+export const isRegionAddress = (address: number): boolean => address % PAGE === 0 && address < PHYSICAL_END;
 /** The region's revision, or null if it is not ours, or of a shadow VMCS. */
 export function revisionAt(cpu: Processor, address: number): number | null {
   const revision = cpu.memory.read32(address + REGION.revision);
