@@ -7,6 +7,7 @@ import { countersAgree, ethtool, linkDownAndUp } from "./net/counters.ts";
 import { linuxByDhcp } from "./net/dhcp.ts";
 import { oneClock } from "./net/one-clock.ts";
 import { largePings, manyFragments, smallPings } from "./net/pings.ts";
+import { netbootExample } from "./net/pxe/example.ts";
 import { lateServer, lossyWire, noFile, noServer } from "./net/pxe/failures.ts";
 import { networkBootedProgram } from "./net/pxe/program.ts";
 import { diskOnAServer, diskOverALossyWire } from "./net/pxe/sanboot.ts";
@@ -27,6 +28,7 @@ const cases: readonly Case[] = [
   { name: "pxe", about: "a program by iPXE and TFTP, then the local disk", play: networkBootedProgram },
   { name: "sanboot", about: "a machine without a disk boots one on an AoE server", play: diskOnAServer },
   { name: "sanboot-loss", about: "the same by a root path, with 2 % loss", long: true, play: diskOverALossyWire },
+  { name: "netboot", about: "the example of docs/netboot.md", play: netbootExample },
   { name: "pxe-no-server", about: "nobody answers iPXE, the disk is booted", play: noServer },
   { name: "pxe-no-file", about: "TFTP has no such file, the disk is booted", play: noFile },
   { name: "pxe-late", about: "the server is plugged in when iPXE has asked once", play: lateServer },
