@@ -12,6 +12,7 @@ import { lateServer, lossyWire, noFile, noServer } from "./net/pxe/failures.ts";
 import { networkBootedProgram } from "./net/pxe/program.ts";
 import { diskOnAServer, diskOverALossyWire } from "./net/pxe/sanboot.ts";
 import { throughput } from "./net/stream/throughput.ts";
+import { savedInATransfer } from "./net/saved.ts";
 import { threeMachines } from "./net/three-machines.ts";
 import { twoMachinesInBothOrders } from "./net/two-machines.ts";
 
@@ -43,6 +44,7 @@ const cases: readonly Case[] = [
   { name: "counters", about: "Linux counts what is on the wires", play: countersAgree },
   { name: "link-down", about: "the cable is pulled and put in again", play: linkDownAndUp },
   { name: "ethtool", about: "ethtool counts that too, and tests the card", play: ethtool },
+  { name: "saved", about: "all is saved in the middle of a transfer", play: savedInATransfer },
   { name: "aoe", about: "Linux reads a file by AoE", play: () => readsByAoe({ file: "random" }) },
   { name: "aoe-jumbo", about: "the same in large frames", play: () => readsByAoe({ file: "short", mtu: 9000 }) },
   { name: "aoe-loss", about: "the same with 2 % loss", play: () => readsByAoe({ file: "short", loss: 0.02 }) },
