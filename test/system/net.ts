@@ -11,8 +11,8 @@ import { netbootExample } from "./net/pxe/example.ts";
 import { lateServer, lossyWire, noFile, noServer } from "./net/pxe/failures.ts";
 import { networkBootedProgram } from "./net/pxe/program.ts";
 import { diskOnAServer, diskOverALossyWire } from "./net/pxe/sanboot.ts";
-import { throughput } from "./net/stream/throughput.ts";
 import { savedInATransfer } from "./net/saved.ts";
+import { throughput } from "./net/stream/throughput.ts";
 import { threeMachines } from "./net/three-machines.ts";
 import { twoMachinesInBothOrders } from "./net/two-machines.ts";
 

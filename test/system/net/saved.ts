@@ -9,7 +9,7 @@ import { Lab } from "./linux.ts";
 /** Chance and queues take part: what was drawn and what waits is state. */
 const LINK = { loss: 0.002, jitter: us(5), bandwidth: 300_000_000 };
 /** From the save to the end of the comparison: the transfer is over by then. */
-const REST: Nanoseconds = ms(1500);
+const REST: Nanoseconds = ms(500);
 /** Read by all that are built. */
 const image = dataImage();
 
@@ -55,7 +55,9 @@ function middle(): World {
 /** What there is to compare: digests of the machines, the network, the server. */
 const digests = (world: World): string[] => {
   const { net, server } = save(world);
-  const machines = world.machines.map(({ pc }) => `${pc.digest()} after ${pc.instructions} instructions at ${pc.now} ns`);
+  const machines = world.machines.map(
+    ({ pc }) => `${pc.digest()} after ${pc.instructions} instructions at ${pc.now} ns`,
+  );
   return [...machines, ...[net, server].map((bytes) => new Digest().update(bytes).hex())];
 };
 
