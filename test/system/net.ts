@@ -48,6 +48,18 @@ const cases: readonly Case[] = [
   { name: "aoe", about: "Linux reads a file by AoE", play: () => readsByAoe({ file: "random" }) },
   { name: "aoe-jumbo", about: "the same in large frames", play: () => readsByAoe({ file: "short", mtu: 9000 }) },
   { name: "aoe-loss", about: "the same with 2 % loss", play: () => readsByAoe({ file: "short", loss: 0.02 }) },
+  {
+    name: "aoe-jumbo-loss",
+    about: "the long file in large frames with 2 % loss",
+    long: true,
+    play: () => readsByAoe({ file: "random", mtu: 9000, loss: 0.02 }),
+  },
+  {
+    name: "aoe-long-loss",
+    about: "the long file with 2 % loss",
+    long: true,
+    play: () => readsByAoe({ file: "random", loss: 0.02 }),
+  },
   { name: "aoe-write", about: "Linux writes to its overlay", play: writesByAoe },
   { name: "one-clock", about: "a machine and its network on one clock, saved in a TFTP transfer", play: oneClock },
   { name: "command", about: "castaway boot, from a folder served by TFTP", play: bootByCommand },
