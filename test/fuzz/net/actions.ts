@@ -30,7 +30,7 @@ export type Action =
   | readonly [kind: "change", link: number, towards: "toA" | "toB", options: WireOptions]
   /** One more station. */
   | readonly [kind: "plug", lan: number, options: LinkOptions]
-  | readonly [kind: "ping", host: number, address: number, size: number];
+  | readonly [kind: "ping", host: number, address: number, size: number, count: number];
 
 export function sourceOf(action: Action): string {
   const plain = (part: unknown) => JSON.stringify(part)?.replaceAll(":null", ":Infinity"); // a bandwidth

@@ -66,7 +66,14 @@ function action(random: Random, setup: Setup): Action {
   if (kind < 87) return ["pull", random.below(16)];
   if (kind < 93) return ["change", random.below(16), random.pick(["toA", "toB"] as const), linkOptions(random)];
   if (kind < 95) return ["plug", random.below(4), linkOptions(random)];
-  return ["ping", random.below(2), random.pick([...hostIps, pool.first, 0x0a00_02ff, 0x0800_0808]), random.below(2000)];
+  const count = random.pick([1, 1, 40, 1100]);
+  return [
+    "ping",
+    random.below(2),
+    random.pick([...hostIps, pool.first, 0x0a00_02ff, 0x0800_0808]),
+    random.below(2000),
+    count,
+  ];
 }
 
 /** A request of a station: as it should be, or with something wrong with it. */
@@ -170,7 +177,7 @@ function aoeMessage(random: Random): Uint8Array {
   ] as const;
   const lba = random.pick([0, 1, 60, 100, 250, 255, 256, 2 ** 28 - 1, 2 ** 48 - 1, random.below(256)]);
   const tag = random.u32();
-  const command = random.pick([0, 0, 0, 0, 1, 2, 3, 0xf0, 0xf0, random.below(256)]);
+  const command = random.pick([0, 0, 0, 0, 0, 0, 1, 0xf0, 0xf0, 0xf0, 0xf0, random.pick([2, 3, 3, random.below(256)])]);
   if (command === 0) {
     const count = random.pick([0, 1, 1, 2, 3, 17]);
     const data = random.fill(new Uint8Array(random.pick([0, 0, count * 512, count * 512, 100])));
@@ -196,7 +203,7 @@ function aoeMessage(random: Random): Uint8Array {
     const string = p.counting(random.pick([0, 5, 1024, 1025]), random.below(2));
     return p.aoe(1, target, tag, p.pack([0, 4], [0, 1], [0x10 | random.below(6), 1], [string.length, 2], string));
   }
-  const count = random.below(4);
+  const count = random.pick([0, 0, 0, 1, 3]);
   const macs = Array.from({ length: count }, () => stationMac(random.below(6)));
   if (command === 3)
     return p.aoe(3, target, tag, p.pack([random.below(4), 1], [count, 1], ...macs.map((mac) => [mac, 6] as const)));
@@ -220,10 +227,8 @@ function damage(random: Random, frame: Uint8Array): Uint8Array {
       for (let n = random.below(6); n >= 0; n--) changed[at(changed.length)] = random.u32();
       break;
     default:
-      changed.set(
-        p.pack([random.pick([0, 1, 0xffff, random.below(0x1_0000)]), 2]).subarray(0, changed.length - at(60)),
-        at(60) % 58,
-      );
+      changed[at(60)] = random.pick([0, 1, 0xff, random.below(256)]);
+      changed[at(60)] = random.pick([0, 1, 0xff, random.below(256)]);
       if (random.chance(0.7)) mendIpv4(changed);
   }
   return changed;

@@ -1,13 +1,13 @@
 /** Counts what is seen at the ends of cables, and compares: every frame arrived, was dropped for a reason, or is on its way. */
-import type { FrameSeen, Link, WireDrop } from "@castaway/net";
+import type { FrameSeen, Link, LinkState, WireDrop } from "@castaway/net";
 import { assertHolds } from "../devices/failure.ts";
 
-type Seen = { passed: number; arrived: number; offered: number; left: Tally; missed: Tally };
+type Seen = { passed: number; arrived: number; left: Tally; missed: Tally };
 type Tally = { [reason in WireDrop]: number };
 
 const reasons = ["lost", "corrupted", "tooShort", "tooLong", "queueFull", "linkDown", "unplugged"] as const;
 const none = (): Tally => ({ lost: 0, corrupted: 0, tooShort: 0, tooLong: 0, queueFull: 0, linkDown: 0, unplugged: 0 });
-const nothing = (): Seen => ({ passed: 0, arrived: 0, offered: 0, left: none(), missed: none() });
+const nothing = (): Seen => ({ passed: 0, arrived: 0, left: none(), missed: none() });
 
 /** Of one cable, both directions. It outlives the cable: after a restore it goes on with the next one. */
 export class Ledger {
@@ -16,6 +16,8 @@ export class Ledger {
   #link!: Link;
   /** Whether a machine is at end `b`: what arrives there is handed over ahead of its time and not seen. */
   readonly #far: boolean;
+  /** Frames that whoever is plugged in at end `b` has sent. */
+  offered = 0;
 
   constructor(far: boolean) {
     this.#far = far;
@@ -31,9 +33,23 @@ export class Ledger {
     const { toA, toB, inA, inB } = this.#link.save();
     this.#compare("toA", this.#toA, toA, inA.waiting.length);
     this.#compare("toB", this.#toB, toB, inB.waiting.length);
+    if (this.plugged) this.#compareOffered(toA);
   }
 
-  #compare(way: "toA" | "toB", seen: Seen, state: ReturnType<Link["save"]>["toA"], coming: number): void {
+  /** Whether {@link offered} is counted: not for trunks and machines. */
+  plugged = false;
+
+  #compareOffered({ statistics, queue }: LinkState["toA"]): void {
+    const { tooShort, tooLong, queueFull, linkDown } = this.#toA.left;
+    const known = statistics.sentFrames + queue.length + tooShort + tooLong + queueFull + linkDown;
+    assertHolds(
+      known === this.offered,
+      "account",
+      () => `${this.#link.name}: of ${this.offered} frames ${known} are known`,
+    );
+  }
+
+  #compare(way: "toA" | "toB", seen: Seen, state: LinkState["toA"], coming: number): void {
     const { statistics: counted, settings, queue } = state;
     const far = this.#far && way === "toB";
     const same = (what: string, one: number, other: number) =>
@@ -54,6 +70,7 @@ export class Ledger {
     const queued = queue.reduce((sum, frame) => sum + frame.length, 0);
     const most = Math.max(settings.queue, this.#largestQueue);
     assertHolds(queued <= most, "growth", () => `${queued} bytes wait for ${this.#link.name}.${way}`);
+    same("bytes that wait", this.#link[way].queued, queued);
     assertHolds(queue.length === 0 || state.wireFree !== null, "account", () => "frames wait for a free wire");
   }
 

@@ -55,7 +55,7 @@ export const arp = (operation: number, mac: number, ip: number, otherMac: number
 
 export function ipv4(source: number, to: number, protocol: number, payload: Uint8Array): Uint8Array {
   const length = 20 + payload.length;
-  const head = pack([0x4500, 2], [length, 2], [7, 4], [64, 1], [protocol, 1], [0, 2], [source, 4], [to, 4]);
+  const head = pack([0x4500, 2], [length, 2], [7, 2], [0, 2], [64, 1], [protocol, 1], [0, 2], [source, 4], [to, 4]);
   return pack(summed(head, 10), payload);
 }
 

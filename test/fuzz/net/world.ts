@@ -25,6 +25,7 @@ import {
   Network,
   networkState,
   type Party,
+  type Place,
   type Socket,
   type Switch,
   TftpServer,
@@ -63,7 +64,7 @@ const worldState = record({
 });
 
 const aoeQueue = 20;
-const sessions = 6;
+const sessions = 2;
 /** What all of it saves at most: what cables of a gigabit hold that keep frames back for 2 ms, and twice. */
 const stateBytes = 32 << 20;
 const longestWindow = us(1000);
@@ -102,7 +103,7 @@ export class World {
     const lan = this.#lans[0]!;
     const mtu = setup.mtu;
     this.#hosts = hostMacs.map((mac, n) =>
-      this.net.plug(lan, ({ clock, port }) => {
+      this.#plug(lan, {}, ({ clock, port }) => {
         const watched = watchedPort(port, (frame) => checkHostFrame(frame, n));
         return new Host({ clock, port: watched, mac: formatMac(mac), address: formatIp(hostIps[n]!), mtu });
       }),
@@ -119,7 +120,7 @@ export class World {
     });
     const contents = Object.entries(files).map(([name, size]) => [name, counting(size)] as const);
     this.#tftp = new TftpServer({ host, files: new Map(contents), sessions, serviceTime: setup.slow ? us(20) : 0 });
-    this.#aoe = this.net.plug(lan, ({ clock, port }) => this.#makeAoe(clock, port));
+    this.#aoe = this.#plug(lan, {}, ({ clock, port }) => this.#makeAoe(clock, port));
     for (let n = 0; n < setup.stations; n++) this.#addStation(n, {}, n < setup.machines);
     for (const action of plugged) this.do(action);
   }
@@ -157,16 +158,31 @@ export class World {
       this.#stations.push(socket);
       this.#join(socket, index);
     } else {
-      this.net.plug(
-        chosen,
-        ({ clock, port }) => {
-          this.#listen(port, index, clock);
-          this.#stations.push(port);
-        },
-        options,
-      );
+      this.#plug(chosen, options, ({ clock, port }) => {
+        this.#listen(port, index, clock);
+        this.#stations.push(port);
+      });
     }
     this.#watchNew(isMachine);
+  }
+
+  /** Plugs something in, and counts what it sends. */
+  #plug<T>(lan: Switch, options: LinkOptions, make: (place: Pick<Place, "clock" | "port">) => T): T {
+    let ledger: Ledger | undefined;
+    const made = this.net.plug(
+      lan,
+      ({ clock, port }) => {
+        const counts = () => {
+          if (ledger !== undefined) ledger.offered++;
+        };
+        return make({ clock, port: watchedPort(port, counts) });
+      },
+      options,
+    );
+    this.#watchNew(false);
+    ledger = this.watch.ledgers[this.net.links.length - 1]!;
+    ledger.plugged = true;
+    return made;
   }
 
   /** A machine without a processor: a clock, and a card that sends some frames back. */
@@ -232,7 +248,7 @@ export class World {
         this.plugged.push(action);
         return this.#addStation(action[1], action[2], false);
       case "ping":
-        this.#hosts[action[1]]!.ping(action[2], () => {}, action[3]);
+        for (let n = 0; n < action[4]; n++) this.#hosts[action[1]]!.ping(action[2], () => {}, action[3]);
     }
   }
 
