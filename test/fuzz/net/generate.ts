@@ -152,8 +152,9 @@ function tftpPacket(random: Random, station: number): Uint8Array {
 }
 
 function tftpStart(random: Random): Uint8Array {
-  const name = random.pick([...Object.keys(files), "/boot.ipxe", "../../etc/passwd", "__proto__", ""]);
-  const texts = [name, random.pick(["octet", "octet", "OCTET", "netascii"])];
+  const known = Object.keys(files);
+  const name = random.pick([...known, ...known, ...known, "/boot.ipxe", "../../etc/passwd", "__proto__", ""]);
+  const texts = [name, random.pick(["octet", "octet", "octet", "octet", "OCTET", "netascii"])];
   const size = () => random.pick(["0", "7", "8", "512", "1428", "65464", "-1", "1e3", "99999999999999999999"]);
   for (const [option, chance] of [
     ["blksize", 0.5],
@@ -162,7 +163,7 @@ function tftpStart(random: Random): Uint8Array {
     ["timeout", 0.2],
   ] as const)
     if (random.chance(chance)) texts.push(option, size());
-  return p.tftpRequest(random.pick([1, 1, 1, 1, 2, random.below(9)]), ...texts);
+  return p.tftpRequest(random.pick([1, 1, 1, 1, 1, 1, 1, 2, random.below(9)]), ...texts);
 }
 
 const tftpNext = (random: Random): Uint8Array =>
@@ -175,7 +176,8 @@ function aoeMessage(random: Random): Uint8Array {
     random.pick([shelf, shelf, 0xffff, random.below(9)]),
     random.pick([2, 2, 3, 0xff, random.below(9)]),
   ] as const;
-  const lba = random.pick([0, 1, 60, 100, 250, 255, 256, 2 ** 28 - 1, 2 ** 48 - 1, random.below(256)]);
+  const near = random.pick([0, 1, 56, 60, 64, 100, random.below(192)]);
+  const lba = random.chance(0.75) ? near : random.pick([250, 255, 256, 2 ** 28 - 1, 2 ** 48 - 1]);
   const tag = random.u32();
   const command = random.pick([0, 0, 0, 0, 0, 0, 1, 0xf0, 0xf0, 0xf0, 0xf0, random.pick([2, 3, 3, random.below(256)])]);
   if (command === 0) {
@@ -189,9 +191,9 @@ function aoeMessage(random: Random): Uint8Array {
     );
   }
   if (command === 0xf0) {
-    const sectors = random.pick([0, 1, 8, 64, 256, 257, random.u32()]);
+    const sectors = random.pick([0, 1, 8, 8, 64, 64, 256, 257, random.u32()]);
     const args = p.pack(
-      [random.pick([1, 1, 2]), 1],
+      [random.pick([1, 1, 1, 1, 2]), 1],
       [random.below(2), 1],
       [random.below(9), 2],
       [lba, 6],
