@@ -9,6 +9,8 @@ const CODE_BYTES = 0x1000;
 const GDT = 0x1000;
 const IDT = 0x2000;
 const TSS = 0x3000;
+const IDLE_TSS = 0x3100;
+const IDLE_TASK = 72;
 
 const forms = definitions.flatMap((def) => def.forms.map((form) => ({ def, form })));
 /** Values at which carries, signs, sizes and pages change. */
@@ -52,11 +54,12 @@ function code(random: Random, long: boolean): Uint8Array {
   return bytes;
 }
 
-const MODES: FlatMode[] = ["real", "protected16", "protected32", "long"];
+const MODES: (FlatMode | "virtual8086")[] = ["real", "protected16", "protected32", "long", "virtual8086"];
 
 /** Loads the program that `random` describes; the same for every processor given the same generator state. */
 export function load(cpu: Cpu, random: Random): string {
-  const mode = MODES[random.below(4)]!;
+  const chosen = MODES[random.below(MODES.length)]!;
+  const mode = chosen === "virtual8086" ? "protected32" : chosen;
   const long = mode === "long";
   cpu.physical.ram.fill(0);
   const noise = new Uint8Array(0x8000);
@@ -72,7 +75,20 @@ export function load(cpu: Cpu, random: Random): string {
   if (random.below(8) === 0) cpu.set("RFLAGS", 2 | (random.below(0x1000) & 0xcd5)); // sometimes with TF: below
   if (random.below(32) === 0) cpu.set("RFLAGS", 0x102);
   if (random.below(4) === 0) cpu.set("MXCSR", random.below(0x10000));
-  return mode;
+  if (random.below(2) === 0) cpu.set("CR4", cpu.get("CR4").toNumber() | random.below(4)); // VME, PVI
+  if (chosen === "virtual8086") enterVirtual8086(cpu, random);
+  return chosen;
+}
+function enterVirtual8086(cpu: Cpu, random: Random): void {
+  for (const name of ["ES", "CS", "SS", "DS", "FS", "GS"]) {
+    const selector = name === "CS" || name === "SS" ? 0 : 0x2000 + random.below(0x800);
+    cpu.set(`${name}.selector`, selector);
+    cpu.set(`${name}.base`, selector * 16);
+    cpu.set(`${name}.limit`, 0xffff);
+    cpu.set(`${name}.access`, 0xf3);
+  }
+  cpu.set("RSP", 0x7000);
+  cpu.set("RFLAGS", 0x20002 | (random.below(4) << 12) | (random.below(4) << 19)); // VM, IOPL, VIF, VIP
 }
 function pointerOrValue(random: Random): number {
   switch (random.below(4)) {
@@ -105,12 +121,34 @@ function tables(cpu: Cpu, mode: FlatMode, random: Random): void {
   put(GDT + 8, 0xffff, (codeHigh << 16) | 0x9b00, 0xffff, (wide << 16) | 0x9300);
   put(GDT + 24, 0xffff, (codeHigh << 16) | 0xfb00, 0xffff, (wide << 16) | 0xf300);
   put(GDT + 40, 0xffff, 0x00009b00, 0xffff, 0x00cf9b00, (TSS << 16) | 0x67, 0x00008b00, 0, 0);
+  put(GDT + IDLE_TASK, (IDLE_TSS << 16) | 0x67, 0x00008900);
+  put(IDLE_TSS + 4, 0x5000, 16);
+  put(
+    IDLE_TSS + 0x20,
+    target(),
+    2 | random.below(0x40000),
+    1,
+    2,
+    3,
+    4,
+    0x6800,
+    6,
+    7,
+    8,
+    16,
+    8,
+    16,
+    [16, 16, 0, 0x58][random.below(4)]!,
+    16,
+    16,
+  );
   cpu.set("GDTR.base", GDT);
   cpu.set("GDTR.limit", 0x7f);
   for (let v = 0; v < 256; v++) {
     const at = target();
     const access = random.below(8) === 0 ? 0xef00 : 0x8e00;
-    if (long) put(IDT + 16 * v, (8 << 16) | (at & 0xffff), (at & 0xffff0000) | access, 0, 0);
+    if (!long && random.below(16) === 0) put(IDT + 8 * v, IDLE_TASK << 16, 0x8500 | (access & 0x6000));
+    else if (long) put(IDT + 16 * v, (8 << 16) | (at & 0xffff), (at & 0xffff0000) | access, 0, 0);
     else
       put(
         IDT + 8 * v,

@@ -90,6 +90,7 @@ async function machineOptions(
   const timing = options.diskTiming ?? savedTiming;
   const boot = options.boot ?? saved.boot ?? defaultBoot(options);
   const { image, write, memory, cpus, model, executor, startDate, seed = saved.seed } = options;
+  const serialConsole = options.serialConsole ?? saved.serialConsole ?? boot[0] === "network";
   const paths = image === undefined ? options.disk : [image, ...options.disk];
   if (write) checkDistinct(paths);
   const demo = image === undefined && boot.includes("disk");
@@ -100,7 +101,7 @@ async function machineOptions(
   const network = wanted
     ? await buildNetwork({ ...savedNetwork, ...defined(options) }, { seed, read, onFailure })
     : null;
-  const given = { memory, cpus, model, executor, startDate, seed, msi: options.msi ? undefined : false };
+  const given = { memory, cpus, model, executor, startDate, seed, serialConsole, msi: options.msi ? undefined : false };
   const around = network === null ? {} : { networkCards: network.networkCards, beside: network.lan };
   return { settings: { firmware, disks, ...saved, ...defined(given), boot, ...around }, network };
 }

@@ -21,6 +21,8 @@ export interface BootOptions extends NetworkOptions {
   readonly executor?: MachineOptions["executor"];
   readonly msi: boolean;
   readonly display: boolean;
+  /** Undefined: if the network is booted first, since iPXE talks to the screen only. */
+  readonly serialConsole?: boolean;
   readonly startDate?: number;
   readonly seed?: number;
   /** Undefined: the disk first, unless the network has something to boot. */
@@ -50,7 +52,7 @@ const examples = `Examples:
 
   On a simulated network; a machine that boots from it alone needs no disk:
   castaway boot --net --expect '# ' --type 'net\\n'
-  castaway boot --boot network --tftp folder --boot-file boot.ipxe --screen
+  castaway boot --boot network --tftp folder --boot-file boot.ipxe
   castaway boot --boot network --aoe disk.img --link latency=200us,loss=1% --pcap lan.pcapng
 
   In scripts: wait for a text, type, and so on, in the order of the command line:
@@ -97,6 +99,8 @@ export function bootCommand(run: (options: BootOptions) => Promise<void>): Comma
     ]),
     new Option("--no-msi", "the disk controller has no message-signalled interrupts"),
     new Option("--no-display", "no VGA"),
+    new Option("--serial-console", "the screen of firmware, iPXE and loaders also goes to the serial port"),
+    new Option("--no-serial-console", "it does not; the default unless the network is booted first"),
     new Option(
       "--start-date <DATE>",
       "what the clock shows at power-on: 2026-01-31, or now (default: 2023-11-14)",

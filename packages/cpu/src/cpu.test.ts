@@ -169,6 +169,21 @@ test("a processor that waited for seconds has retired what it retired", () => {
   assert.is(cpu.retired, before);
 });
 
+test("a restored processor that waits says until when", () => {
+  const waiting = () => {
+    const cpu = real([0xf4]);
+    return { cpu, timer: cpu.clock.timer("late", () => {}) };
+  };
+  const { cpu, timer } = waiting();
+  timer.arm(1e6);
+  cpu.run({ nanoseconds: 1000 });
+  assert.is(cpu.haltedUntil, 1e6);
+  const other = waiting();
+  other.cpu.restoreState(cpu.saveState());
+  other.timer.restore(timer.save());
+  assert.is(other.cpu.haltedUntil, 1e6);
+});
+
 test("how patiently handlers are made changes nothing but time", () => {
   const digests = [0, 50, 1e9].map((patience) => {
     const cpu = new Cpu({ memory: "64KiB", patience });

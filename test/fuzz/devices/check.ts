@@ -85,7 +85,7 @@ function held(setup: Setup, actions: readonly Action[], repetitions: number): nu
 }
 
 /** The failure that `work` ends with; null if it ends well. */
-function judge(limit: number, work: () => void): Failure | null {
+export function judge(limit: number, work: () => void): Failure | null {
   try {
     within(limit, work);
     return null;
@@ -94,7 +94,7 @@ function judge(limit: number, work: () => void): Failure | null {
     if ((error as { code?: string }).code === "ERR_SCRIPT_EXECUTION_TIMEOUT")
       return new Failure("loop", `no end within ${limit / 1000} s`);
     const [message, ...stack] = String((error as Error).stack ?? error).split("\n");
-    const places = stack.filter((line) => !/fuzz\/devices|node:/.test(line)).slice(0, 4);
+    const places = stack.filter((line) => !/fuzz\/|node:/.test(line)).slice(0, 4);
     return new Failure("exception", [message, ...places].join("\n"));
   }
 }

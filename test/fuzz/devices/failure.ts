@@ -1,4 +1,4 @@
-/** What a board must never do, whatever is done to it. */
+/** What a board, or a network, must never do, whatever is done to it. */
 
 export type FailureKind =
   /** An exception. */
@@ -16,7 +16,11 @@ export type FailureKind =
   /** A run that went through save and restore does something else than the straight one. */
   | "restore"
   /** The same run twice gives two results. */
-  | "chance";
+  | "chance"
+  /** Of a network: counters that do not add up, a disk that nobody asked to change, time that stands still. */
+  | "account"
+  | "image"
+  | "time";
 
 export class Failure extends Error {
   override readonly name = "Failure";

@@ -1,4 +1,4 @@
-/** `castaway boot` as a process of its own: iPXE loads a script from a folder, by TFTP, and says so on the screen. */
+/** `castaway boot` as a process of its own: iPXE loads a script from a folder, by TFTP, and says so on the serial console. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -30,7 +30,7 @@ export function bootByCommand(): string {
 
 function castaway(network: readonly string[]) {
   const script = ["--expect", "This is boot.ipxe at 10.0.2.100", "--expect", "52:54:00:00:00:99 waits"];
-  const args = ["boot", "--screen", "--memory", "32MiB", ...network, ...script, "--at-most", "20s", "--json", "-"];
+  const args = ["boot", "--memory", "32MiB", ...network, ...script, "--at-most", "20s", "--json", "-"];
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(root, "packages/cli/bin/castaway.mjs"), ...args, "--plain"],

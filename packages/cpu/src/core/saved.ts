@@ -128,6 +128,7 @@ export function restoreProcessor(cpu: Processor, saved: ProcessorState): void {
   armBreakpoints(cpu);
   followApicBase(cpu);
   if (apic !== null) cpu.apic?.restore(apic);
+  cpu.attended = saved.attended; // putting things back is no news: who waits still does
 }
 
 export const cpuState = record({

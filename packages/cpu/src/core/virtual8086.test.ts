@@ -113,6 +113,20 @@ test("privileged instructions are #GP(0), those of protected mode #UD (SDM 3A 20
     is(r, { RIP: 0x5000 });
   }
 });
+test("SYSENTER leaves for level 0, its own segments only (SDM 2B SYSENTER)", () => {
+  const r = program("0F 34", IF);
+  r.cpu.setNumber(S.SYSENTER_CS, SEL.code32);
+  r.cpu.setNumber(S.SYSENTER_ESP, AT.stack0);
+  r.cpu.setNumber(S.SYSENTER_EIP, HANDLER);
+  r.step();
+  is(r, { CS: SEL.code32, SS: SEL.data32, RIP: HANDLER, RSP: AT.stack0, CPL: 0, RFLAGS: 2, DS: 0x1200 });
+});
+test("an alignment check is made as at level 3 (SDM 3A 6.15)", () => {
+  const r = program("A1 01 00", IOPL3 | 0x40000);
+  r.cpu.setNumber(S.CR0, r.cpu.u32(S.CR0) | 0x40000);
+  r.cpu.refresh();
+  assert.is(r.faults("A1 01 00"), "AC(0)");
+});
 test("ports go by the bitmap, whatever IOPL is (SDM 3A 20.2.8)", () => {
   const q = program("E6 80", IOPL3);
   q.ram.setUint16(AT.tss + 102, 0x68, true); // which is the limit

@@ -86,8 +86,17 @@ export class Lockstep {
       this.#clock.advanceTo(this.end);
       this.#deliver();
     }
-    for (const { party } of this.#members) if (!party.poweredOff && party.now < this.end) party.run(this.end);
+    for (const { party } of this.#members) this.#catchUp(party);
     return null;
+  }
+
+  /**
+   * A machine that waits comes to the end of the run, but not to what is due at that very moment: that belongs to the next
+   * window, as it does where no run ends.
+   */
+  #catchUp(party: Party): void {
+    const time = Math.min(this.end, (party.waitsUntil ?? Number.POSITIVE_INFINITY) - 1);
+    if (!party.poweredOff && party.now < time) party.run(time);
   }
 
   /** What was sent between two runs, by machines or by servers, counts for where the window ends. */

@@ -48,6 +48,16 @@ test("frames of every phase of a window arrive exactly, in both directions", () 
   assert.equal(machines[1].card.times, expected);
 });
 
+test("a run that is cut where something is due at a machine leaves its clock as one that is not cut there", () => {
+  const clockAfter = (...runs: number[]) => {
+    const { net, machines } = rig(2);
+    machines[0].sendAt(us(40), frame(2, 1));
+    for (const time of runs) net.run(time);
+    return machines.map(({ clock }) => clock.save());
+  };
+  assert.equal(clockAfter(us(40), us(200)), clockAfter(us(240)));
+});
+
 test("the order in which machines run, and where runs are cut, change nothing", () => {
   for (const link of [{}, { loss: 0.1, jitter: us(7), reordering: 0.1, duplication: 0.1, latency: 3001 }]) {
     const reference = chatter([0, 1, 2, 3], 1, link);

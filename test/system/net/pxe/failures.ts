@@ -1,6 +1,6 @@
 /** What goes wrong in a network boot: nobody answers, a file is not there, the server is late, the wire loses frames. */
 import assert from "node:assert/strict";
-import { seconds } from "@castaway/kit";
+import { seconds, us } from "@castaway/kit";
 import { demoImage } from "../../guests/machine.ts";
 import { BootLan, type BootLanOptions, SLOW_BUS } from "./lan.ts";
 import { bootProgram } from "./program.ts";
@@ -14,12 +14,13 @@ function nextDevice(options: BootLanOptions, why: RegExp): BootLan {
   lan.note("iPXE's complaint");
   guest.screen("No more network devices", seconds(5));
   guest.screen("Booting from Hard Disk", seconds(5));
-  guest.serial("Linux version", seconds(10));
+  guest.serial("Linux version", seconds(20));
   return lan;
 }
 
 export function noServer(): string {
-  const lan = nextDevice({ boot: {}, serverAt: Number.POSITIVE_INFINITY }, /No configuration methods\s+succeeded/);
+  const options = { boot: {}, serverAt: Number.POSITIVE_INFINITY, device: us(50) }; // it waits for 16 s
+  const lan = nextDevice(options, /No configuration methods\s+succeeded/);
   const discoveries = lan.read("_ws.col.Protocol")?.filter((protocol) => protocol === "DHCP").length;
   assert.ok(discoveries === undefined || discoveries >= 3, `${discoveries} DHCPDISCOVER`);
   return `${discoveries ?? "?"} times asked, ${lan.times("iPXE's complaint", "Linux")}`;
