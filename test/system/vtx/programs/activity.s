@@ -7,7 +7,7 @@
 # expect: HLT and an NMI: vector 2 from +0
 # expect: HLT and #DB: vector 1 from +0
 # expect: HLT and #MC: vector 12 from +0
-# expect: HLT and #UD: vector 6 from +0
+# expect: HLT and #UD: entry failed: entry_state
 # expect: shutdown and an external interrupt: entry failed: entry_state
 # expect: shutdown and an NMI: vector 2 from +0
 # expect: shutdown and #MC: vector 12 from +0
@@ -20,6 +20,7 @@
 # expect: still halted: 1
 # expect: the guest halts: timer at +1
 # expect: halted: 1
+# bochs: HLT and #UD: vector 6 from +0 -- HLT lets in external interrupts, NMIs, #DB and #MC only [SDM 3C 26.3.1.5]
 .include "vmx.inc"
 .include "apic.inc"
 .macro from name, activity, flags=2, info=0, state=0

@@ -48,9 +48,9 @@
 # expect: CR8 reserved, no control: vector d(0) from +5
 # expect: CR8 load: CR at +6 length 4 qualification a08
 # expect: CR8 store: CR at +0 length 4 qualification 718
-# expect: CR3 load in ring 3: vector d(0) from +17
-# expect: CLTS in ring 3: vector d(0) from +17
-# expect: SMSW in ring 3: VMCALL at +1a length 3
+# expect: CR3 load in ring 3: vector d(0) from +15
+# expect: CLTS in ring 3: vector d(0) from +15
+# expect: SMSW in ring 3: VMCALL at +18 length 3
 # expect: CR1: vector 6 from +0
 # expect: CR3 with its high bit, no exit for a reserved bit: CR at +a length 3 qualification 3
 .include "vmx.inc"

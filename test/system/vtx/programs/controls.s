@@ -32,23 +32,23 @@
 # expect: INVPCID with INVLPG exiting: INVPCID at +a length 5 info 1c18100
 # expect: INVPCID type 9 with INVLPG exiting: INVPCID at +c length a qualification 100 info 95418100
 # expect: INVPCID not enabled, with INVLPG exiting: vector 6 from +5
-# expect: CPUID in ring 3: CPUID at +17 length 2
-# expect: INVD in ring 3: vector d(0) from +17
-# expect: HLT in ring 3: vector d(0) from +17
-# expect: INVLPG in ring 3: vector d(0) from +17
-# expect: WBINVD in ring 3: vector d(0) from +17
-# expect: MONITOR in ring 3: vector 6 from +17
-# expect: MWAIT in ring 3: vector 6 from +17
-# expect: PAUSE in ring 3: PAUSE at +17 length 2
-# expect: RDTSC in ring 3: RDTSC at +17 length 2
-# expect: INVPCID in ring 3: vector d(0) from +1c
-# expect: RDPMC in ring 3: vector d(0) from +17
-# expect: VMCALL in ring 3: VMCALL at +18 length 3
-# expect: RDTSC with CR4.TSD in ring 3: vector d(0) from +17
-# expect: RDTSCP with CR4.TSD in ring 3: vector d(0) from +17
-# expect: RDPMC with CR4.PCE in ring 3: RDPMC at +17 length 2
+# expect: CPUID in ring 3: CPUID at +15 length 2
+# expect: INVD in ring 3: vector d(0) from +15
+# expect: HLT in ring 3: vector d(0) from +15
+# expect: INVLPG in ring 3: vector d(0) from +15
+# expect: WBINVD in ring 3: vector d(0) from +15
+# expect: MONITOR in ring 3: vector 6 from +15
+# expect: MWAIT in ring 3: vector 6 from +15
+# expect: PAUSE in ring 3: PAUSE at +15 length 2
+# expect: RDTSC in ring 3: RDTSC at +15 length 2
+# expect: INVPCID in ring 3: vector d(0) from +1a
+# expect: RDPMC in ring 3: vector d(0) from +15
+# expect: VMCALL in ring 3: VMCALL at +16 length 3
+# expect: RDTSC with CR4.TSD in ring 3: vector d(0) from +15
+# expect: RDTSCP with CR4.TSD in ring 3: vector d(0) from +15
+# expect: RDPMC with CR4.PCE in ring 3: RDPMC at +15 length 2
 # bochs: MWAIT, armed: MWAIT at +f length 3 -- it does not say whether the monitor is armed [SDM 3C 27.2.1]
-# bochs: INVPCID in ring 3: INVPCID at +1c length 5 info 1c18100 -- faults based on privilege come before exits [SDM 3C 25.1.1]
+# bochs: INVPCID in ring 3: INVPCID at +1a length 5 info 1c18100 -- faults based on privilege come before exits [SDM 3C 25.1.1]
 .include "vmx.inc"
 .macro both name, bit, code:vararg
   primary

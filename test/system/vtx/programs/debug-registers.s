@@ -19,7 +19,7 @@
 # expect: with DR7.GD, no control: vector 1 from +0
 # expect: with DR7.GD, and DR7 saved: vector 1 from +0
 # expect: DR7 after #DB: 400
-# expect: in ring 3: DR at +17 length 3
+# expect: in ring 3: DR at +15 length 3
 # expect: 32-bit, to DR7: DR at +0 length 3 qualification 707
 # expect: 32-bit, from DR6: DR at +0 length 3 qualification 416
 # expect: real, to DR1: DR at +0 length 3 qualification 501

@@ -20,9 +20,9 @@
 # expect: LTR: LDTR_TR at +5 length 3 info 30000438
 # expect: LTR from memory: LDTR_TR at +5 length 4 qualification 7f info 33c18100
 # expect: STR to memory: LDTR_TR at +c length 6 info 143e8101
-# expect: ring 3, LGDT: vector d(0) from +17
-# expect: ring 3, SGDT: GDTR_IDTR at +1c length 3 info 1c18100
-# expect: ring 3, STR: LDTR_TR at +17 length 3 info 10000400
+# expect: ring 3, LGDT: vector d(0) from +15
+# expect: ring 3, SGDT: GDTR_IDTR at +1a length 3 info 1c18100
+# expect: ring 3, STR: LDTR_TR at +15 length 3 info 10000400
 # expect: 32-bit, SGDT: GDTR_IDTR at +5 length 3 info 1c18880
 # expect: 32-bit, LGDT with a 16-bit operand: GDTR_IDTR at +5 length 4 info 21c18080
 # expect: 32-bit, SIDT with a 16-bit address: GDTR_IDTR at +0 length 5 qualification 5 info 11998800

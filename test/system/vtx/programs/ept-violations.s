@@ -28,7 +28,7 @@
 # expect: its qualification: 08a
 # expect: PDPT of the guest read-only, A set: VMCALL at +c length 3
 # expect: another linear address: ept_violation at +a qualification 181 linear 8000180123 physical 180123
-# expect: in ring 3: ept_violation at +21 qualification 181 linear 8000180123 physical 180123
+# expect: in ring 3: ept_violation at +1f qualification 181 linear 8000180123 physical 180123
 # expect: not there for the guest: vector e(0) from +a
 # expect: A again: ept_violation at +0 qualification 181 linear 180000 physical 180000
 # expect: A, with rights now: VMCALL at +9 length 3

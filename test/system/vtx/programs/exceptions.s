@@ -16,7 +16,7 @@
 # expect: #XM: exception at +29 event 313
 # expect: #PF: exception at +a qualification 100000123 event b0e(2)
 # expect: CR2 stays: 0000000000000000
-# expect: #PF, ring 3: exception at +21 qualification 100000456 event b0e(4)
+# expect: #PF, ring 3: exception at +1f qualification 100000456 event b0e(4)
 # expect: #PF, mask, a write: exception at +a qualification 100000123 event b0e(2)
 # expect: #PF, mask, a read: vector e(0) from +a
 # expect: #PF, bit clear, a write: vector e(2) from +a
@@ -31,8 +31,8 @@
 # expect: DR7.GD stays: 2400
 # expect: ICEBP with the bit: exception at +0 length 1 event 501
 # expect: ICEBP without: vector 1 from +1
-# expect: INT3, ring 3: vector 3 from +18
-# expect: INT3, ring 3, with the bit: exception at +17 length 1 event 603
+# expect: INT3, ring 3: vector 3 from +16
+# expect: INT3, ring 3, with the bit: exception at +15 length 1 event 603
 # expect: #UD, no gate at all; #DF: exception at +0 event b08(0)
 # expect: triple fault: triple_fault at +0
 # expect: #UD, no gate; #GP: exception at +0 event b0d(33) while 306

@@ -22,10 +22,10 @@
 # expect: bitmap, ports FFFF and 0: IO at +4 length 2 qualification ffff0009
 # expect: bitmap, ports FFFD to 0: IO at +4 length 1 qualification fffd000b
 # expect: no control: VMCALL at +4 length 3
-# expect: ring 3, a port that the TSS allows: IO at +17 length 2 qualification e90040
-# expect: ring 3, a port that it does not: vector d(0) from +17
-# expect: ring 3, INSB from a port that it does not: vector d(0) from +1b
-# expect: ring 3, half of the port: vector d(0) from +17
+# expect: ring 3, a port that the TSS allows: IO at +15 length 2 qualification e90040
+# expect: ring 3, a port that it does not: vector d(0) from +15
+# expect: ring 3, INSB from a port that it does not: vector d(0) from +19
+# expect: ring 3, half of the port: vector d(0) from +15
 # expect: 32-bit, OUTSB with ES: IO at +a length 2 qualification 3f80010 info 80 linear 3f000
 # expect: 32-bit, INSD: IO at +a length 1 qualification 3f8001b info 80 linear 3f000
 # expect: 32-bit, OUTSW with a 16-bit address: IO at +a length 3 qualification 3f80011 info 18000 linear 5678

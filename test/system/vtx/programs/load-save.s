@@ -1,4 +1,37 @@
 # PAT and EFER: loaded at entry and exit, saved, or kept; SYSENTER's MSRs, bases and limits of the host after an exit [SDM 3C 26.3.2, 27.3.1, 27.5].
+# expect: PAT, no control: VMCALL at +a length 3
+# expect: PAT in the guest, no control: 01010101
+# expect: PAT, loaded at entry: VMCALL at +a length 3
+# expect: PAT in the guest: 06060606
+# expect: PAT stays: 0606060606060606
+# expect: PAT, loaded at exit: VMCALL at +1 length 3
+# expect: PAT in the host: 0007040600070406
+# expect: PAT, saved: VMCALL at +b length 3
+# expect: PAT in the VMCS: 606060606060600
+# expect: PAT, a wrong type: entry failed: entry_state
+# expect: EFER without SCE and NXE: VMCALL at +a length 3
+# expect: EFER in the guest: 00000500
+# expect: EFER in the host: 00000d01
+# expect: EFER written: VMCALL at +e length 3
+# expect: EFER in the VMCS: d01
+# expect: the host's EFER without SCE: VMCALL at +1 length 3
+# expect: EFER without SCE: 00000d00
+# expect: EFER not loaded: VMCALL at +a length 3
+# expect: EFER in the guest, not loaded: 00000d00
+# expect: the host's bases: VMCALL at +6 length 3
+# expect: SYSENTER_CS: 00000123
+# expect: SYSENTER_ESP: ffff800000001234
+# expect: FS base: ffff800000001234
+# expect: GS base: 0000000000004321
+# expect: FS: 0010
+# expect: DS: 0010
+# expect: SS: 0010
+# expect: TR: 0058
+# expect: LDTR: 0000
+# expect: SS of the guest: 0
+# expect: SS is unusable, and its DPL: 10000
+# expect: limit of the TSS's descriptor: 008f
+# expect: its type in the GDT: b
 .include "vmx.inc"
 .macro msr name, number, digits=8
   mov ecx, \number
@@ -81,9 +114,6 @@ program 64
   show "TR", rax, 4
   sldt ax
   show "LDTR", rax, 4
-  pushfq
-  pop rax
-  show "RFLAGS", rax, 8
   show_field "SS of the guest", GUEST_SS
   r GUEST_SS_ACCESS
   and eax, 0x10060

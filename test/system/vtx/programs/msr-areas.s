@@ -1,4 +1,32 @@
 # MSR areas of entry and exit: order, what fails and with which number, what an exit stores and loads [SDM 3C 24.7.2, 24.8.2, 26.4, 27.4, 27.6].
+# expect: loaded: VMCALL at +1b length 3
+# expect: LSTAR in the guest: 00003333
+# expect: CSTAR in the guest: 00002222
+# expect: LSTAR stored: 0000000000003333
+# expect: CSTAR stored: 0000000000004444
+# expect: LSTAR in the host: 00007777
+# expect: CSTAR in the host: 00004444
+# expect: the first, FS base: entry failed: entry_msr qualification 1
+# expect: the second, GS base: entry failed: entry_msr qualification 2
+# expect: the third is good, the second an SMM MSR: entry failed: entry_msr qualification 2
+# expect: the second, no such MSR: entry failed: entry_msr qualification 2
+# expect: the second, x2APIC's range: entry failed: entry_msr qualification 2
+# expect: the second, not canonical: entry failed: entry_msr qualification 2
+# expect: the second, reserved bits of EFER: entry failed: entry_msr qualification 2
+# expect: the second, bits 63:32 of the number: entry failed: entry_msr qualification 2
+# expect: the second, a read-only one: entry failed: entry_msr qualification 2
+# expect: RIP: 001b
+# expect: LSTAR of the host after a failure: 00007777
+# expect: LSTAR stored before: 0000000000003333
+# expect: the third, reserved bits in the slot: entry failed: entry_msr qualification 3
+# expect: address not aligned: VMfail 7
+# expect: address not aligned, count 0: VMCALL at +1 length 3
+# expect: store address not aligned: VMfail 7
+# expect: load address not aligned: VMfail 7
+# expect: PAT and SYSENTER_CS: VMCALL at +14 length 3
+# expect: PAT in the guest: 06060606
+# expect: SYSENTER_CS in the guest: 00000055
+# expect: PAT in the host: 00070406
 .include "vmx.inc"
 .equ STORE, MSR_AREAS
 .equ EXIT_LOAD, MSR_AREAS + 0x400

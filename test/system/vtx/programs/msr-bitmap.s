@@ -18,7 +18,7 @@
 # expect: write of what is not canonical: vector d(0) from +a
 # expect: write beyond: WRMSR at +5 length 2
 # expect: the high half of RCX is of no interest: RDMSR at +a length 2
-# expect: ring 3: vector d(0) from +1c
+# expect: ring 3: vector d(0) from +1a
 # expect: no exit and no such MSR: vector d(0) from +5
 # expect: IA32_VMX_BASIC in the guest: VMCALL at +7 length 3
 # expect: SYSENTER MSRs are the VMCS's: VMCALL at +18 length 3

@@ -7,7 +7,7 @@
 # expect: while blocked: VMCALL at +e length 3
 # expect: still blocked: 8
 # expect: it is pending, and blocked in the host until IRET: #NI
-# expect: blocked, IRET unblocks: VMCALL at +16 length 3
+# expect: blocked, IRET unblocks: VMCALL at +14 length 3
 # expect: blocking after that IRET: 0
 # expect: NMI exiting: exception at +c event 202
 # expect: blocking of the guest at the exit: 0
@@ -15,12 +15,12 @@
 # expect: NMI exiting, blocked: VMCALL at +e length 3
 # expect: blocked still: 8
 # expect: that one is pending: #NI
-# expect: IRET with NMI exiting: VMCALL at +16 length 3
+# expect: IRET with NMI exiting: VMCALL at +14 length 3
 # expect: blocking then: 8
-# expect: IRET that faults: exception at +15 event b0d(fff0)
+# expect: IRET that faults: exception at +13 event b0d(fff0)
 # expect: blocking after the fault: 8
 # expect: NMI unblocking due to IRET 1: 1
-# expect: without NMI exiting, IRET that faults: exception at +15 event b0d(fff0)
+# expect: without NMI exiting, IRET that faults: exception at +13 event b0d(fff0)
 # expect: without NMI exiting, blocking after the fault: 0
 # expect: NMI unblocking due to IRET 2: 1
 # expect: silence: ok
@@ -34,7 +34,7 @@
 # expect: virtual blocking: 8
 # expect: injected, after its IRET: VMCALL at +1 length 3
 # expect: no virtual blocking: 0
-# expect: virtual NMIs, IRET that faults: exception at +15 event b0d(fff0)
+# expect: virtual NMIs, IRET that faults: exception at +13 event b0d(fff0)
 # expect: virtual blocking after the fault: 0
 # expect: NMI unblocking due to IRET 3: 1
 # expect: virtual NMIs, a fault of another instruction: exception at +5 event b0d(fff0)
@@ -75,7 +75,7 @@ program 64
   blocked "while blocked", BY_NMI, sends, nop, nop
   show_field "still blocked", INTERRUPTIBILITY
   unblock "it is pending, and blocked in the host until IRET"
-  blocked "blocked, IRET unblocks", BY_NMI, "push DATA; push guest_stack; push 2; push CODE64; push offset 88f", iretq, nop, "88: nop"
+  blocked "blocked, IRET unblocks", BY_NMI, "push DATA; push offset guest_stack; push 2; push CODE64; push offset 88f", iretq, nop, "88: nop"
   show_field "blocking after that IRET", INTERRUPTIBILITY
   # ---- NMI exiting ----
   pin PIN_NMI
@@ -85,14 +85,14 @@ program 64
   blocked "NMI exiting, blocked", BY_NMI, sends, nop, nop
   show_field "blocked still", INTERRUPTIBILITY
   unblock "that one is pending"
-  blocked "IRET with NMI exiting", BY_NMI, "push DATA; push guest_stack; push 2; push CODE64; push offset 88f", iretq, nop, "88: nop"
+  blocked "IRET with NMI exiting", BY_NMI, "push DATA; push offset guest_stack; push 2; push CODE64; push offset 88f", iretq, nop, "88: nop"
   show_field "blocking then", INTERRUPTIBILITY
   w EXCEPTION_BITMAP, 1 << 13
-  blocked "IRET that faults", BY_NMI, "push DATA; push guest_stack; push 2; push 0xfff0; push offset 88f", "88: iretq"
+  blocked "IRET that faults", BY_NMI, "push DATA; push offset guest_stack; push 2; push 0xfff0; push offset 88f", "88: iretq"
   show_field "blocking after the fault", INTERRUPTIBILITY
   call put_unblocking
   pin
-  blocked "without NMI exiting, IRET that faults", BY_NMI, "push DATA; push guest_stack; push 2; push 0xfff0; push offset 88f", "88: iretq"
+  blocked "without NMI exiting, IRET that faults", BY_NMI, "push DATA; push offset guest_stack; push 2; push 0xfff0; push offset 88f", "88: iretq"
   show_field "without NMI exiting, blocking after the fault", INTERRUPTIBILITY
   call put_unblocking
   w EXCEPTION_BITMAP, 0
@@ -114,7 +114,7 @@ program 64
   run "injected, after its IRET"
   show_field "no virtual blocking", INTERRUPTIBILITY
   w EXCEPTION_BITMAP, 1 << 13
-  blocked "virtual NMIs, IRET that faults", BY_NMI, "push DATA; push guest_stack; push 2; push 0xfff0; push offset 88f", "88: iretq"
+  blocked "virtual NMIs, IRET that faults", BY_NMI, "push DATA; push offset guest_stack; push 2; push 0xfff0; push offset 88f", "88: iretq"
   show_field "virtual blocking after the fault", INTERRUPTIBILITY
   call put_unblocking
   blocked "virtual NMIs, a fault of another instruction", BY_NMI, "mov eax, 0xfff0", "mov ds, eax"

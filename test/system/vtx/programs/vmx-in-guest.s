@@ -17,16 +17,16 @@
 # expect: VMCLEAR of an address that is not canonical: VMCLEAR at +a length 4 info 1c18100
 # expect: VMREAD with a displacement of 4 bytes: VMREAD at +0 length 8 qualification ffffffff80000000 info 8418100
 # expect: VMPTRLD, RIP-relative, from the place: fffffffffffffff7
-# expect: ring 3, VMCALL: VMCALL at +17 length 3
-# expect: ring 3, VMREAD: VMREAD at +17 length 3 info 10000400
-# expect: ring 3, VMXOFF: VMXOFF at +17 length 3
+# expect: ring 3, VMCALL: VMCALL at +15 length 3
+# expect: ring 3, VMREAD: VMREAD at +15 length 3 info 10000400
+# expect: ring 3, VMXOFF: VMXOFF at +15 length 3
 # expect: VMFUNC: vector 6 from +0
 # expect: RSM: vector 6 from +0
 # expect: 32-bit, VMREAD: VMREAD at +0 length 3 info 70000400
 # expect: 32-bit, VMPTRST: VMPTRST at +5 length 4 info 1998082
 # expect: 32-bit, VMXON with a 16-bit address: VMXON at +0 length 6 qualification 7f info 1c18000
 # expect: 32-bit, INVEPT: INVEPT at +5 length 5 info 1c18080
-# expect: 32-bit, ring 3, VMCALL: VMCALL at +16 length 3
+# expect: 32-bit, ring 3, VMCALL: VMCALL at +15 length 3
 # expect: real, VMCALL: VMCALL at +0 length 3
 # expect: real, VMXOFF: vector 6 from +0
 # expect: real, VMPTRST: vector 6 from +0

@@ -19,7 +19,7 @@
 # expect: NMI window: nmi_window at +0
 # expect: NMI window, blocking by NMI: VMCALL at +2 length 3
 # expect: virtual-NMI blocking: 8
-# expect: NMI window, IRET: nmi_window at +16
+# expect: NMI window, IRET: nmi_window at +14
 # expect: virtual-NMI blocking after IRET: 0
 # expect: NMI window, blocking by MOV SS: nmi_window at +1
 # expect: both windows: nmi_window at +0
@@ -73,7 +73,7 @@ program 64
   from "NMI window", 2, 0, 0, nop
   from "NMI window, blocking by NMI", 2, BY_NMI, 0, nop, nop
   show_field "virtual-NMI blocking", INTERRUPTIBILITY
-  from "NMI window, IRET", 2, BY_NMI, 0, nop, "push DATA; push guest_stack; push 2; push CODE64; push offset 88f", iretq, nop, "88: nop", nop
+  from "NMI window, IRET", 2, BY_NMI, 0, nop, "push DATA; push offset guest_stack; push 2; push CODE64; push offset 88f", iretq, nop, "88: nop", nop
   show_field "virtual-NMI blocking after IRET", INTERRUPTIBILITY
   from "NMI window, blocking by MOV SS", 2, BY_MOV_SS, 0, nop, nop
   primary ON_NMI_WINDOW | ON_INTERRUPT_WINDOW
