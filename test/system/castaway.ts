@@ -1,5 +1,5 @@
 /** Runs a ROM image on our processor, from the reset vector. */
-import { Cpu, type CpuOptions } from "@castaway/cpu";
+import { Cpu, type CpuOptions, type Feature, type Model, modelNamed, withFeatures } from "@castaway/cpu";
 import { IMAGE_BYTES, outputOf } from "./program.ts";
 
 const PAGE = 4096;
@@ -10,6 +10,7 @@ const MAX_INSTRUCTIONS = 20_000_000;
 
 /** The machine that a program wants. */
 export interface Kind {
+  /** A model's name, and features that it is to have besides: "skylake +monitor". */
   readonly model: string;
   readonly cpus?: number;
 }
@@ -19,6 +20,12 @@ export interface Run {
   readonly instructions: number;
   /** Of the whole state at the end. */
   readonly digest: string;
+}
+
+/** A model with the features that `text` adds. */
+function modelOf(text: string): Model {
+  const [name, ...added] = text.split(" +");
+  return withFeatures(modelNamed(name!), added as Feature[]);
 }
 
 class Machine {
@@ -60,7 +67,7 @@ export function runStraight(
   executor: "interpreter" | "evaluator",
   at?: (cpu: Cpu) => void,
 ): Run {
-  const machine = new Machine(image, { model, cpus, executor }),
+  const machine = new Machine(image, { model: modelOf(model), cpus, executor }),
     { cpu } = machine;
   at?.(cpu);
   const { reason, detail } = cpu.run({ instructions: MAX_INSTRUCTIONS });
@@ -70,7 +77,7 @@ export function runStraight(
 /** Saved every `every` instructions, and restored into the other of two machines, which have different executors. */
 export function runInLegs(image: Uint8Array, { model, cpus = 1 }: Kind, every: number): Run {
   const machines = (["interpreter", "evaluator"] as const).map(
-    (executor) => new Machine(image, { model, cpus, executor }),
+    (executor) => new Machine(image, { model: modelOf(model), cpus, executor }),
   );
   for (let leg = 0; ; leg++) {
     const here = machines[leg % 2]!,

@@ -1,4 +1,5 @@
 # Instructions that exit always, and those that a control makes exit: lengths, qualifications, and what they do without it [SDM 3C 25.1].
+# model: skylake +monitor +xsave
 # expect: CPUID: CPUID at +0 length 2
 # expect: INVD: INVD at +0 length 2
 # expect: XSETBV without OSXSAVE: vector 6 from +0

@@ -5,7 +5,7 @@
 # expect: IN AL, DX: IO at +4 length 1 qualification ffff0008
 # expect: IN EAX, imm8: IO at +0 length 2 qualification 71004b
 # expect: OUTSB: IO at +9 length 1 qualification 800010 info 18100 linear 3f000
-# expect: OUTSD with FS and a 32-bit address: IO at +9 length 4 qualification 800033 info 20080 linear 3f000
+# expect: OUTSD with FS and a 32-bit address: IO at +e length 4 qualification 800033 info 20080 linear 3f000
 # expect: REP INSW: IO at +e length 3 qualification 800039 info 100 linear 3f000
 # expect: RCX of REP INSW: 03
 # expect: OUTSB from a page that is not there: IO at +e length 1 qualification 800010 info 18100 linear ffff80000000
@@ -49,7 +49,7 @@ program 64
   exits "IN AL, DX", "mov dx, 0xffff", "in al, dx"
   exits "IN EAX, imm8", "in eax, 0x71"
   exits "OUTSB", "mov dx, 0x80", "mov esi, SCRATCH", "outsb"
-  exits "OUTSD with FS and a 32-bit address", "mov dx, 0x80", "mov esi, SCRATCH", "rep outsd dx, dword ptr fs:[esi]"
+  exits "OUTSD with FS and a 32-bit address", "mov dx, 0x80", "mov esi, SCRATCH", "mov ecx, 2", "rep outsd dx, dword ptr fs:[esi]"
   exits "REP INSW", "mov dx, 0x80", "mov edi, SCRATCH", "mov ecx, 3", "rep insw"
   show_reg "RCX of REP INSW", rcx, 2
   exits "OUTSB from a page that is not there", "mov dx, 0x80", "mov rsi, 0xffff80000000", "outsb"

@@ -1,4 +1,34 @@
-# The monitor trap flag: after instructions, faults, interrupts, injected events, iterations, under MOV SS, with #DB [SDM 3C 25.5.2, 26.7.8].
+# The monitor trap flag: after instructions, faults, interrupts, injected events, iterations, with #DB [SDM 3C 25.5.2, 26.7.8].
+# expect: MTF: monitor_trap at +1
+# expect: MTF, the next: monitor_trap at +2
+# expect: MTF, a jump: monitor_trap at +3
+# expect: MTF, an exit comes first: CPUID at +0 length 2
+# expect: MTF, after a fault: monitor_trap at vector 6
+# expect: MTF, a fault that exits: exception at +0 event 306
+# expect: MTF, INT 30: monitor_trap at vector 30
+# expect: MTF, with an injected exception: monitor_trap at vector 6
+# expect: MTF, pending by injection: monitor_trap at +0
+# expect: the field is: 700
+# expect: injected MTF without the control: monitor_trap at +0
+# expect: MTF, REP MOVSB, set up: monitor_trap at +1
+# expect: MTF, mov esi: monitor_trap at +6
+# expect: MTF, mov edi: monitor_trap at +b
+# expect: MTF, mov ecx: monitor_trap at +10
+# expect: MTF, one iteration: monitor_trap at +10
+# expect: RCX: 2
+# expect: MTF, another: monitor_trap at +10
+# expect: MTF, the last: monitor_trap at +12
+# expect: RCX at last: 0
+# expect: MTF, single step: monitor_trap at +5
+# expect: MTF, POPF: monitor_trap at +6
+# expect: MTF and #DB that would exit: monitor_trap at +7
+# expect: MTF, single step again: monitor_trap at +5
+# expect: MTF, POPF again: monitor_trap at +6
+# expect: MTF with #DB pending: monitor_trap at +7
+# expect: pending: 4000
+# expect: MTF, #DB is taken: monitor_trap at vector 1
+# expect: nothing pending: 0
+# expect: other event 1: VMfail 7
 # skip bochs: no model of it has this control
 .include "vmx.inc"
 program 64
@@ -17,7 +47,8 @@ program 64
   prepare nop
   inject EVENT | HARDWARE | 6
   run "MTF, with an injected exception"
-  run "MTF, in its handler"
+  w ENTRY_INFO, 0
+  prepare nop
   prepare nop
   inject EVENT | 7 << 8
   run "MTF, pending by injection"
@@ -28,10 +59,6 @@ program 64
   run "injected MTF without the control"
   w ENTRY_INFO, 0
   primary USE_MTF
-  exits "MTF, MOV SS", "mov eax, 0x10; mov ss, eax", nop, nop
-  run "MTF, MOV SS itself"
-  show_field "blocking by it", INTERRUPTIBILITY
-  run "MTF, after MOV SS"
   exits "MTF, REP MOVSB, set up", "nop; mov esi, SCRATCH; mov edi, SCRATCH + 16; mov ecx, 3", "rep movsb"
   run "MTF, mov esi"
   run "MTF, mov edi"
@@ -44,7 +71,7 @@ program 64
   exits "MTF, single step", "push 0x102", popf, nop, nop
   run "MTF, POPF"
   w EXCEPTION_BITMAP, 1 << 1
-  run "MTF and #DB that exits"
+  run "MTF and #DB that would exit"
   exits "MTF, single step again", "push 0x102", popf, nop, nop
   run "MTF, POPF again"
   w EXCEPTION_BITMAP, 0
@@ -52,4 +79,7 @@ program 64
   show_field "pending", PENDING_DEBUG
   run "MTF, #DB is taken"
   show_field "nothing pending", PENDING_DEBUG
+  primary
+  inject EVENT | 7 << 8 | 1
+  run "other event 1"
 done

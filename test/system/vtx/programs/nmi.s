@@ -19,10 +19,9 @@
 # expect: blocking then: 8
 # expect: IRET that faults: exception at +13 event b0d(fff0)
 # expect: blocking after the fault: 8
-# expect: NMI unblocking due to IRET 1: 1
 # expect: without NMI exiting, IRET that faults: exception at +13 event b0d(fff0)
 # expect: without NMI exiting, blocking after the fault: 0
-# expect: NMI unblocking due to IRET 2: 1
+# expect: NMI unblocking due to IRET 1: 1
 # expect: silence: ok
 # expect: virtual NMIs: exception at +c event 202
 # expect: virtual blocking after a real one: 0
@@ -36,9 +35,11 @@
 # expect: no virtual blocking: 0
 # expect: virtual NMIs, IRET that faults: exception at +13 event b0d(fff0)
 # expect: virtual blocking after the fault: 0
-# expect: NMI unblocking due to IRET 3: 1
+# expect: NMI unblocking due to IRET 2: 1
 # expect: virtual NMIs, a fault of another instruction: exception at +5 event b0d(fff0)
-# expect: NMI unblocking due to IRET 4: 0
+# expect: NMI unblocking due to IRET 3: 0
+# expect: virtual NMIs, an EPT violation of IRET: ept_violation at +5 qualification 1181 linear 180100 physical 180100
+# expect: virtual blocking after the violation: 0
 # expect: blocked again: VMCALL at +e length 3
 # expect: an entry that unblocks: vector 2 from +0
 # bochs: blocking of the guest at the exit: 8 -- the NMI blocks others only after the exit [SDM 3C 27.1]
@@ -50,9 +51,14 @@
   w INTERRUPTIBILITY, \state
   run "\name"
 .endm
-.macro sends
+.macro sends                    # and goes on
   mov eax, APIC_ICR
   mov dword ptr [eax], 0x4400   # to APIC 0: the shorthand "self" is for fixed interrupts only
+.endm
+.macro sends_and_waits          # when it arrives is the APIC's business
+  sends
+87:
+  jmp 87b
 .endm
 # What the host takes once it executes IRET; and nothing is blocked afterwards
 .macro unblock name
@@ -66,8 +72,10 @@ program 64
   apic_on
   guest64
   # ---- the guest takes it ----
-  exits "in the guest", sends, nop, nop
+  exits "in the guest", sends_and_waits
   show_field "blocking in the handler", INTERRUPTIBILITY
+  r GUEST_RSP, rbx              # out of the loop
+  add qword ptr [rbx], 2
   skip
   run "after its IRET"
   show_field "blocking after IRET", INTERRUPTIBILITY
@@ -79,7 +87,7 @@ program 64
   show_field "blocking after that IRET", INTERRUPTIBILITY
   # ---- NMI exiting ----
   pin PIN_NMI
-  exits "NMI exiting", sends, nop, nop
+  exits "NMI exiting", sends_and_waits
   show_field "blocking of the guest at the exit", INTERRUPTIBILITY
   unblock "nothing is pending then"
   blocked "NMI exiting, blocked", BY_NMI, sends, nop, nop
@@ -90,7 +98,6 @@ program 64
   w EXCEPTION_BITMAP, 1 << 13
   blocked "IRET that faults", BY_NMI, "push DATA; push offset guest_stack; push 2; push 0xfff0; push offset 88f", "88: iretq"
   show_field "blocking after the fault", INTERRUPTIBILITY
-  call put_unblocking
   pin
   blocked "without NMI exiting, IRET that faults", BY_NMI, "push DATA; push offset guest_stack; push 2; push 0xfff0; push offset 88f", "88: iretq"
   show_field "without NMI exiting, blocking after the fault", INTERRUPTIBILITY
@@ -99,10 +106,10 @@ program 64
   unblock "silence"
   # ---- virtual NMIs ----
   pin PIN_NMI | PIN_VIRTUAL_NMI
-  exits "virtual NMIs", sends, nop, nop
+  exits "virtual NMIs", sends_and_waits
   show_field "virtual blocking after a real one", INTERRUPTIBILITY
   unblock "silence again"
-  blocked "virtual NMIs, virtually blocked", BY_NMI, sends, nop, nop
+  blocked "virtual NMIs, virtually blocked", BY_NMI, sends_and_waits
   show_field "virtual blocking stays", INTERRUPTIBILITY
   unblock "silence once more"
   prepare nop
@@ -120,6 +127,12 @@ program 64
   blocked "virtual NMIs, a fault of another instruction", BY_NMI, "mov eax, 0xfff0", "mov ds, eax"
   call put_unblocking
   w EXCEPTION_BITMAP, 0
+  secondary USE_EPT
+  mov qword ptr [EPT_PT + (PAGE_A >> 9)], 0
+  call invalidate_ept
+  blocked "virtual NMIs, an EPT violation of IRET", BY_NMI, "mov esp, PAGE_A + 0x100", "iretq"
+  show_field "virtual blocking after the violation", INTERRUPTIBILITY
+  primary
   # ---- pending at an entry that ends the blocking ----
   pin
   blocked "blocked again", BY_NMI, sends, nop, nop

@@ -24,10 +24,11 @@
 # expect: NMI window, blocking by MOV SS: nmi_window at +1
 # expect: both windows: nmi_window at +0
 # expect: both windows, blocking by NMI: interrupt_window at +0
-# expect: both windows, IF 0: VMCALL at +1 length 3
+# expect: both windows, IF 0: nmi_window at +0
 # bochs: blocking at CPUID: 9 -- blocking by NMI is in effect if and only if the field says so [SDM 3C 26.6.1]
 # bochs: blocking is entered again: 9 -- blocking by NMI is in effect if and only if the field says so [SDM 3C 26.6.1]
 # bochs: blocking by MOV SS: a -- blocking by NMI is in effect if and only if the field says so [SDM 3C 26.6.1]
+# bochs: both windows, IF 0: VMCALL at +1 length 3 -- blocking by NMI is in effect if and only if the field says so [SDM 3C 26.6.1]
 .include "vmx.inc"
 .macro from name, flags, state=0, activity=0, code:vararg
   prepare \code
