@@ -38,7 +38,7 @@
 # expect: NMI unblocking due to IRET 2: 1
 # expect: virtual NMIs, a fault of another instruction: exception at +5 event b0d(fff0)
 # expect: NMI unblocking due to IRET 3: 0
-# expect: virtual NMIs, an EPT violation of IRET: ept_violation at +5 qualification 1181 linear 180100 physical 180100
+# expect: virtual NMIs, an EPT violation of IRET: 1181
 # expect: virtual blocking after the violation: 0
 # expect: blocked again: VMCALL at +e length 3
 # expect: an entry that unblocks: vector 2 from +0
@@ -130,7 +130,10 @@ program 64
   secondary USE_EPT
   mov qword ptr [EPT_PT + (PAGE_A >> 9)], 0
   call invalidate_ept
-  blocked "virtual NMIs, an EPT violation of IRET", BY_NMI, "mov esp, PAGE_A + 0x100", "iretq"
+  prepare "mov esp, PAGE_A + 0x100", "iretq"
+  w INTERRUPTIBILITY, BY_NMI
+  call enter_guest
+  show_field "virtual NMIs, an EPT violation of IRET", QUALIFICATION
   show_field "virtual blocking after the violation", INTERRUPTIBILITY
   primary
   # ---- pending at an entry that ends the blocking ----
