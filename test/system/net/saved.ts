@@ -84,11 +84,9 @@ export function savedInATransfer(): string {
   assert.ok(printed(anew).includes(sha256.short));
   assert.deepEqual(digests(anew), expected, "restored");
 
-  const sliced = runTo(restored(saved), end, [us(1), us(777), ms(3), us(20), us(50_001)]);
-  assert.deepEqual(digests(sliced), expected, "in other slices");
-
-  let hopped = restored(saved);
-  for (const part of [0.1, 0.2, 0.35]) hopped = restored(save(runTo(hopped, start + part * REST, [us(12_345)])));
-  assert.deepEqual(digests(runTo(hopped, end, [REST])), expected, "saved and restored three times more");
+  const slices = [us(1), us(777), ms(3), us(20), us(50_001)];
+  const half = runTo(restored(saved), start + REST / 10, slices);
+  const sliced = runTo(restored(save(half)), end, slices);
+  assert.deepEqual(digests(sliced), expected, "in other slices, saved and restored once more");
   return `${frames} frames queued at the save, digests ${expected.map((digest) => digest.slice(0, 16)).join(" ")}`;
 }
