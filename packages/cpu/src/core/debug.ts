@@ -22,7 +22,7 @@ export const DR6_FIXED = 0xffff0ff0,
   DR7_FIXED = 0x400,
   DR7_GD = 0x2000;
 /** S.PENDING_DEBUG: an enabled breakpoint was met, as in the VMCS's pending debug exceptions [SDM 3C 24.4.2]. */
-const ENABLED_BREAKPOINT = 1 << 12;
+export const ENABLED_BREAKPOINT = 1 << 12;
 /** R/W fields of DR7 [SDM 3B 17.2.4]. */
 const ON_EXECUTE = 0,
   ON_WRITE = 1,

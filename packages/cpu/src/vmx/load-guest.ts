@@ -1,7 +1,7 @@
 /** The guest's state, loaded by VM entry after all checks [SDM 3C 26.3.2]. */
 import { loadPdptes } from "../core/control.ts";
-import { armBreakpoints } from "../core/debug.ts";
-import { unsettle } from "../core/events.ts";
+import { armBreakpoints, DR6_BS, ENABLED_BREAKPOINT } from "../core/debug.ts";
+import { BY_MOV_SS, SHUTDOWN, SOFTWARE, TRAP, unsettle, WAIT_FOR_SIPI } from "../core/events.ts";
 import { refreshModes } from "../core/modes.ts";
 import { CR0_PG, CR4_PAE, EFER_LMA, EFER_LME } from "../core/paging.ts";
 import type { Processor } from "../core/processor.ts";
@@ -10,7 +10,9 @@ import { ES, RSP, S, SEG, segment, TR } from "../core/state.ts";
 import { maskOf } from "./controls.ts";
 import { F } from "./fields.ts";
 import { CR0_KEPT } from "./host-state.ts";
+import { kindOf, OTHER_EVENT, VALID } from "./interruption.ts";
 import { enterGuestSpace } from "./spaces.ts";
+import type { Vmcs } from "./vmcs.ts";
 
 const LOAD_DEBUG = maskOf("load debug controls"),
   LONG_GUEST = maskOf("IA-32e mode guest"),
@@ -41,7 +43,7 @@ export function loadGuestState(cpu: Processor): void {
   cpu.flags = vmcs.low(F.GUEST_RFLAGS);
   cpu.setU32(S.INTERRUPTIBILITY, vmcs.low(F.GUEST_INTERRUPTIBILITY));
   cpu.setU32(S.ACTIVITY, vmcs.low(F.GUEST_ACTIVITY));
-  cpu.setU32(S.PENDING_DEBUG, vmcs.low(F.GUEST_PENDING_DEBUG));
+  cpu.setU32(S.PENDING_DEBUG, pendingDebug(vmcs));
   cpu.setU32(S.MONITOR_ARMED, 0);
   cpu.setU32(S.MID_REPEAT, 0);
   unsettle(cpu);
@@ -50,6 +52,17 @@ export function loadGuestState(cpu: Processor): void {
   refreshModes(cpu);
   armBreakpoints(cpu);
   cpu.jumpTo(vmcs.number(F.GUEST_RIP));
+}
+/** The debug exceptions that wait for the guest [SDM 3C 26.6.3]. */
+function pendingDebug(vmcs: Vmcs): number {
+  const pending = vmcs.low(F.GUEST_PENDING_DEBUG),
+    info = vmcs.low(F.ENTRY_INTERRUPTION_INFO),
+    kind = kindOf(info),
+    activity = vmcs.low(F.GUEST_ACTIVITY);
+  if (!(pending & (ENABLED_BREAKPOINT | DR6_BS))) return 0;
+  if (!(info & VALID) || kind === OTHER_EVENT) return activity === SHUTDOWN || activity === WAIT_FOR_SIPI ? 0 : pending;
+  const byInstruction = kind === SOFTWARE || kind === TRAP;
+  return byInstruction && vmcs.low(F.GUEST_INTERRUPTIBILITY) & BY_MOV_SS ? pending : 0;
 }
 function copyTo(cpu: Processor, at: number, field: number): void {
   const { vmcs } = cpu.vmx;

@@ -11,6 +11,8 @@
 # expect: exiting, pending, blocking by MOV SS: interrupt at +1
 # expect: exiting, pending, CLI under MOV SS: interrupt at +1
 # expect: exiting, pending, with an injected one: interrupt at vector 35
+# expect: exiting, pending, blocking by STI, with an injected #UD: interrupt at vector 6
+# expect: blocking by STI is over: 0
 # expect: and again: int 31
 # expect: acknowledged: interrupt at +d event 31
 # expect: in service: 00020000
@@ -84,6 +86,12 @@ program 64
   w GUEST_RFLAGS, 0x202
   inject EVENT | EXTERNAL | 0x35
   run "exiting, pending, with an injected one"
+  prepare nop
+  w GUEST_RFLAGS, 0x202
+  w INTERRUPTIBILITY, BY_STI
+  inject EVENT | HARDWARE | 6
+  run "exiting, pending, blocking by STI, with an injected #UD"
+  show_field "blocking by STI is over", INTERRUPTIBILITY
   w ENTRY_INFO, 0
   take "and again"
   # ---- acknowledged ----
