@@ -135,7 +135,9 @@ export class MemoryAccess {
     nested.leave(null, fault);
     return -1;
   }
+  /** What is cached of the address is invalidated: it may allow other accesses than this one [SDM 3A 4.10.4.1]. */
   #pageFault(linear: number, code: number): 0 {
+    this.tlb.forgetFaulted(linear);
     this.fault.vector = VECTORS.PF;
     this.fault.code = code;
     this.fault.addressLow = linear >>> 0;

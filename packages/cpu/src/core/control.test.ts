@@ -4,7 +4,7 @@ import { AT, faultName, is, pteOf, type Rig, rig, SEL } from "../system.test-sup
 import { CR0_CD, CR0_NW, flushTlb, writeCr0, writeCr3, writeCr4 } from "./control.ts";
 import { cpuid } from "./cpuid.ts";
 import { msrs, readMsr, writeMsr } from "./msr.ts";
-import { CR0_PE, CR0_PG, CR4_PAE, CR4_PCIDE, CR4_PGE, EFER_LMA } from "./paging.ts";
+import { CR0_PE, CR0_PG, CR0_WP, CR4_PAE, CR4_PCIDE, CR4_PGE, EFER_LMA } from "./paging.ts";
 import { FS, S, SEG, segment } from "./state.ts";
 
 /** What a call raises. */
@@ -163,6 +163,20 @@ control("INVLPG forgets one page, global too; INVPCID as its type says (SDM 2A I
   r.cpu.setGpr32(0, 4);
   assert.is(r.faults("66 0F 38 82 04 25 00 05 00 00"), "GP(0)");
   flushTlb(r.cpu);
+});
+control("after a page fault a read does not go to the page that was there before it (SDM 3A 4.10.4.1)", () => {
+  const r = rig("long"),
+    at = 0x60000;
+  writeCr0(r.cpu, r.cpu.u32(S.CR0) | CR0_WP, 0);
+  r.ram.setUint32(at, 0x11111111, true);
+  r.ram.setUint32(0x61000, 0x22222222, true);
+  r.ram.setUint32(pteOf(at), at | 5, true);
+  flushTlb(r.cpu);
+  assert.is(r.cpu.readLinear(at, 4), 0x11111111);
+  const write = () => r.cpu.writeLinear(at, 4, 0);
+  assert.is(raises(r, write), "PF(3)");
+  r.ram.setUint32(pteOf(at), 0x61007, true); // copied on write, as a system may that relies on the fault
+  assert.is(r.cpu.readLinear(at, 4), 0x22222222);
 });
 control("INVLPG forgets every part of a large page, of a page of 1 GiB too (SDM 3A 4.10.4.1)", () => {
   for (const size of [0x200000, 0x40000000]) {

@@ -213,6 +213,17 @@ export class Tlb {
     for (const access of [READ, WRITE, EXECUTE] as const)
       this.#clearIfMeant(this.entry(access, linear) >> 2, linear, vpid);
   }
+  /** A page fault at this address: forgets what the address space in use has of its page [SDM 3A 4.10.4.1]. */
+  forgetFaulted(linear: number): void {
+    const { i32 } = this.#memory,
+      high = highWord(linear);
+    for (const access of [READ, WRITE, EXECUTE] as const) {
+      const at = this.entry(access, linear) >> 2,
+        group = (i32[at]! >>> 4) & 0xff;
+      const isPage = i32[at + 1] === high && ((i32[at]! ^ linear) & -PAGE) === 0;
+      if (isPage && (group === this.group || (i32[at + 3]! & GLOBAL && this.#inRealm(group)))) this.#clear(at);
+    }
+  }
   #clearIfMeant(at: number, linear: number, vpid: number): void {
     const { i32 } = this.#memory;
     const flags = i32[at + 3]!;

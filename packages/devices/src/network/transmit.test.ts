@@ -354,6 +354,22 @@ for (const hops of [false, true]) {
     assert.is(r.sent[0].length, 60);
   });
 
+  test("a burst of large frames does not leave faster than a gigabit wire takes it", () => {
+    const [count, bytes] = [200, 9014];
+    const r = new Rig(hops);
+    r.start(undefined, 256);
+    for (let i = 0; i < count; i++) {
+      writeLittle(r.ram, transmitRing + 16 * i, 4, payload);
+      writeLittle(r.ram, transmitRing + 16 * i + 4, 4, 0);
+      writeLittle(r.ram, transmitRing + 16 * i + 8, 4, bytes | 0x0100_0000);
+      writeLittle(r.ram, transmitRing + 16 * i + 12, 4, 0);
+    }
+    r.write(TDT, count);
+    r.after(us(2000));
+    const carried = 2_000_000 / 8 / (bytes + 24);
+    assert.ok(r.sent.length > carried - 4 && r.sent.length < carried + 4, `${r.sent.length} of ${carried.toFixed(1)}`);
+  });
+
   test("a large ring of large buffers takes turns, and time goes on between them", () => {
     const r = new Rig(hops).start();
     r.context({ paylen: 0xf_ffff, command: 0x2f, hdrlen: 54, mss: 1 });

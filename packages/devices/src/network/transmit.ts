@@ -2,13 +2,13 @@
  * The transmitter: takes descriptors from the ring, gathers their bytes, and sends frames [8254x 3.3, 3.4, 3.5].
  *
  * It works in turns of a timer. The first comes {@link latency} after software wrote TDT; a turn takes at most
- * {@link turnDescriptors} descriptors and {@link turnBytes} bytes, and the next comes when a PCI bus of 32 bits and
- * 66 MHz would have moved them. So whatever the ring holds, a call ends soon and virtual time goes on.
+ * {@link turnDescriptors} descriptors and {@link turnBytes} bytes, and the next comes when a gigabit wire has carried
+ * them. So whatever the ring holds, a call ends soon and virtual time goes on; and no more leaves than the wire takes.
  */
 import { type Clock, type Dma, type Nanoseconds, type Timer, us } from "@castaway/kit";
 import type { Device } from "../device.ts";
 import { fetch } from "../storage/ahci/slot.ts";
-import { bufferOf, CMD, DD, descriptorBytes, kindOf, lengthOf, specialOf, statusAt } from "./descriptor.ts";
+import { bufferOf, CMD, DD, kindOf, lengthOf, specialOf, statusAt } from "./descriptor.ts";
 import type { Interrupts } from "./interrupts.ts";
 import {
   type Context,
@@ -28,12 +28,12 @@ import type { FrameState, TransmitState } from "./transmit-state.ts";
 
 /** From TDT to the first descriptor, and between turns at least. */
 const latency: Nanoseconds = us(1);
-/** What a turn handles. A frame costs more than its bytes: so that no more leave than a gigabit wire could take. */
+/** What a turn handles, in bytes as the wire has them. */
 const turnDescriptors = 64;
 const turnBytes = 0x4000;
-const frameCost = 168;
-/** What a byte takes on the bus. */
-const byteTime: Nanoseconds = 4;
+/** What the wire carries beside a frame: preamble, FCS and gap [802.3 3.1.1, 4.4.2]; and how long a byte takes. */
+const overhead = 24;
+const byteTime: Nanoseconds = 8;
 
 /** The longest frame that the chip's FIFO takes, without CRC. [8254x 3.3.3] */
 const longest = 16_288;
@@ -137,14 +137,13 @@ export class Transmitter implements Device<TransmitState> {
         this.#current = this.#ring.fetch();
         this.#taken = 0;
         descriptors++;
-        cost += descriptorBytes;
       }
       cost += this.#step(this.#current);
     }
     if (this.#ready) this.#turn.arm(Math.max(latency, cost * byteTime));
   }
 
-  /** Does a piece of a descriptor's work. @returns what it cost, in bytes */
+  /** Does a piece of a descriptor's work. @returns the bytes that the wire carries for it */
   #step(descriptor: Uint8Array): number {
     const command = descriptor[11];
     const kind = kindOf(descriptor);
@@ -204,8 +203,7 @@ export class Transmitter implements Device<TransmitState> {
     if (count > 0) fetch(this.#env.dma, address, this.#bytes.subarray(frame.length, frame.length + count));
     frame.length += count;
     this.#taken += count;
-    if (context !== null && frame.length === full) return count + this.#cut(frame, context);
-    return count;
+    return context !== null && frame.length === full ? this.#cut(frame, context) : 0;
   }
 
   /** Sends a segment: the headers and the payload gathered since the last one. [8254x 3.5.9] */
@@ -249,12 +247,12 @@ export class Transmitter implements Device<TransmitState> {
     const { regs } = this.#env;
     if (frame.length < ethernetHeader) {
       this.#env.drop(frame, "too short");
-      return frameCost;
+      return 0;
     }
     const tagged = tag === null ? frame : insertTag(frame, regs.VET, tag);
     const whole = (regs.TCTL & TCTL.PSP) !== 0 ? pad(tagged, shortest) : tagged;
     this.#env.send(whole, !ownFcs && tag === null);
-    return frameCost;
+    return Math.max(whole.length, shortest) + overhead;
   }
 
   /** The descriptor is done: tells so if it was asked to, and goes on. [8254x 3.4.2] */
