@@ -3,6 +3,7 @@
  *
  *     npm run system -- cpu                    the processor, see docs/system-tests.md
  *     npm run system -- vtx                    VT-x, by small hypervisors
+ *     npm run system -- vtx kvm [VARIANT]      VT-x, by Debian's KVM; --all: with all of the module's parameters
  *     npm run system -- pc                     real guests, those that take seconds; --all: all of them
  *     npm run system -- pc debian              this one
  *     npm run system -- browser                the same machine in Node, in worker_threads and in Chromium
@@ -43,7 +44,8 @@ if (run === undefined) {
 }
 const name = args.includes("--only") ? args[args.indexOf("--only") + 1] : args[1];
 const only = name === undefined || name.startsWith("--") ? {} : { only: name };
+const variant = args[2] === undefined || args[2].startsWith("--") ? {} : { variant: args[2] };
 const has = (flag: string) => args.includes(flag);
 finish(
-  await run({ ...only, all: has("--all"), oracles: has("--oracles"), raw: has("--raw"), verbose: has("--verbose") }),
+  await run({ ...only, ...variant, all: has("--all"), oracles: has("--oracles"), raw: has("--raw"), verbose: has("--verbose") }),
 );
