@@ -47,5 +47,12 @@ const only = name === undefined || name.startsWith("--") ? {} : { only: name };
 const variant = args[2] === undefined || args[2].startsWith("--") ? {} : { variant: args[2] };
 const has = (flag: string) => args.includes(flag);
 finish(
-  await run({ ...only, ...variant, all: has("--all"), oracles: has("--oracles"), raw: has("--raw"), verbose: has("--verbose") }),
+  await run({
+    ...only,
+    ...variant,
+    all: has("--all"),
+    oracles: has("--oracles"),
+    raw: has("--raw"),
+    verbose: has("--verbose"),
+  }),
 );

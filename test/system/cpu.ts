@@ -47,9 +47,7 @@ export const systemCpu = async (options: SystemOptions): Promise<Counts> => {
 
 /** `npm run system -- vtx`: small hypervisors, one line for each VM exit; with the name kvm, a large one. */
 export const systemVtx = (options: SystemOptions): Promise<Counts> =>
-  options.only === "kvm"
-    ? systemKvm(options.variant, options.all)
-    : runPrograms(VTX_PROGRAMS, vtxOracles, options);
+  options.only === "kvm" ? systemKvm(options.variant, options.all) : runPrograms(VTX_PROGRAMS, vtxOracles, options);
 
 async function runPrograms(folder: ProgramFolder, known: readonly Oracle[], options: SystemOptions): Promise<Counts> {
   if (!isInstalled("as") || !isInstalled("ld")) install(["binutils"]);

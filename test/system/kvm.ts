@@ -1,5 +1,5 @@
 /**
- * `npm run system -- vtx kvm [VARIANT] [--all]`: Debian's own kernel and KVM modules run our virtual machines on our VT-x;
+ * `npm run system -- vtx kvm [VARIANT] [--all]`: Debian's own kernel and KVM modules run virtual machines on our VT-x;
  * test/system/kvm/checks.c says what they do. One boot; the module is loaded once for each variant.
  */
 import { seconds } from "@castaway/kit";
@@ -39,13 +39,14 @@ const PROMPT = "kvm# ";
 export async function systemKvm(only: string | undefined, all: boolean): Promise<Counts> {
   const counts: Counts = { passed: 0, failed: 0 };
   const wanted = variants.filter(({ name, long }) => (only === undefined ? all || !long : name === only));
-  if (wanted.length === 0) throw new Error(`kvm: there is no "${only}": ${variants.map(({ name }) => name).join(", ")}`);
+  if (wanted.length === 0)
+    throw new Error(`kvm: there is no "${only}": ${variants.map(({ name }) => name).join(", ")}`);
   const guest = new Guest(machine(disk(), { memory: "256MiB", model: "skylake" }));
   guest.serial(PROMPT, seconds(60));
   console.log(`      the kernel runs: ${guest.measures()}`);
   console.log(`      ${/vmx flags.*/.exec(guest.serial(PROMPT, seconds(5), "grep vmx.flags /proc/cpuinfo\n"))?.[0]}`);
   for (const variant of wanted) {
-    const output = guest.serial(PROMPT, seconds(60), `try all ${variant.parameters}\n`);
+    const output = guest.serial(PROMPT, seconds(10), `try all ${variant.parameters}\n`);
     const problems = complaints(output, variant);
     if (problems.length === 0) counts.passed++;
     else counts.failed++;

@@ -1,6 +1,6 @@
 /*
- * guests [MODE.]NAME...: virtual machines under /dev/kvm; without names all checks in all modes. One line a check: what the
- * guest did, or what it did beside what it should have done. The last line is KVM-OK if all of them are right.
+ * guests [MODE|NAME|MODE.NAME]...: virtual machines under /dev/kvm; without names all checks in all modes. One line a
+ * check: what the guest did, and if that is wrong what it should have done. The last line is KVM-OK if all are right.
  */
 #include "vm.h"
 #include <linux/kvm.h>
@@ -213,7 +213,7 @@ static const struct check checks[] = {
     {"pit", ANY, ALL(pit), IRQCHIP | PIT, NULL, "#40 #40 #40 end"},
     {"second", ONLY_FLAT, {NULL, second32}, IRQCHIP, play_second, "50014 20 #42 7d0 end second: end"},
     {"wide", ONLY_LONG, {NULL, NULL, wide64}, 0, NULL,
-     "[b0050]8=123456789abcdef0 [b0058]8 55667788 11223344 7 12345 hlt"},
+     "[b0050]8=123456789abcdef0 [b0058]8 55667788 11223344 7 1234 hlt"},
     {"modes", ONLY_REAL, {modes16}, 0, NULL, "1 2 3 500 5 12345678 0 99887766 #80 7766 hlt"},
 };
 

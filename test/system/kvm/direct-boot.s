@@ -1,9 +1,10 @@
-# In front of an unpacked vmlinux, in place of Linux's own unpacker: a boot loader loads it at 1 MiB as the protected-mode
-# part of a bzImage and enters its first byte in 32-bit mode [Linux boot protocol, "32-bit boot protocol"]. It moves the
-# kernel to where it is linked, and enters it in 64-bit mode with an identity mapping [the same, "64-bit boot protocol"].
+# In front of an unpacked vmlinux, in place of Linux's own unpacker: a boot loader loads it at 1 MiB as the
+# protected-mode part of a bzImage and enters its first byte in 32-bit mode [Linux boot protocol, "32-bit boot
+# protocol"]. It moves the kernel to where it is linked, and enters it in 64-bit mode with an identity mapping [the
+# same, "64-bit boot protocol"].
 #
-# Symbols from the linker's command line: STORED, the bytes of the kernel that are in the file after this page; SIZE, its
-# bytes in memory, the rest of which is zero; both multiples of a page. TABLES: 6 pages behind the kernel.
+# Symbols from the linker's command line: STORED, the bytes of the kernel that are in the file after this page; SIZE,
+# its bytes in memory, the rest of which is zero; both multiples of a page. TABLES: 6 pages behind the kernel.
   .set LOADED, 0x100000
   .set KERNEL, 0x1000000
 

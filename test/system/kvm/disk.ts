@@ -1,13 +1,24 @@
 /**
- * The disk of the KVM test: SYSLINUX, Debian's kernel and an initramfs with BusyBox, Debian's KVM modules and our program.
+ * The disk of the KVM test: SYSLINUX, Debian's kernel, and an initramfs with BusyBox, Debian's KVM modules and our
+ * program.
  *
  * The kernel is the package's to the byte, but unpacked: its own unpacker takes 4.6 thousand million instructions, so
  * direct-boot.s stands in for it between the package's real-mode part and the package's vmlinux.
  */
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
 import { root } from "../../../scripts/bundle.mjs";
 import { cache, command, debianPackage } from "../guests/cache.ts";
 import { install, isInstalled } from "../oracles.ts";
@@ -39,15 +50,21 @@ export function disk(): Uint8Array {
 
 /** The package that linux-image-amd64 depends on. */
 function kernelPackage(): string {
-  const ask = () => spawnSync("apt-cache", ["depends", "linux-image-amd64"], { encoding: "utf8" }).stdout;
-  const named = /Depends: (linux-image-\S+)/;
-  const [, name] = named.exec(ask()) ?? (command("apt-get", ["update"]), named.exec(ask())) ?? [];
+  const ask = () => {
+    const { stdout } = spawnSync("apt-cache", ["depends", "linux-image-amd64"], { encoding: "utf8" });
+    return /Depends: (linux-image-\S+)/.exec(stdout)?.[1];
+  };
+  let name = ask();
+  if (name === undefined) {
+    command("apt-get", ["update"]);
+    name = ask();
+  }
   if (name === undefined) throw new Error("apt knows no linux-image-amd64");
   return name;
 }
 
 function build(kernel: string, work: string): void {
-  if (!isInstalled("gcc") || !isInstalled("xz")) install(["gcc", "libc6-dev", "xz-utils"]);
+  if (!["gcc", "as", "xz"].every(isInstalled)) install(["gcc", "binutils", "libc6-dev", "xz-utils"]);
   const boot = join(kernel, "boot");
   const packed = readFileSync(join(boot, readdirSync(boot).find((name) => name.startsWith("vmlinuz"))!));
   writeFileSync(join(work, "vmlinuz"), unpackedKernel(packed, work));
@@ -73,7 +90,7 @@ function unpackedKernel(packed: Buffer, work: string): Uint8Array {
   writeFileSync(join(work, "kernel.xz"), packed.subarray(setup + offset, setup + offset + length - 4));
   command("xz", ["-d", "kernel.xz"], work);
   const { memory, size } = loaded(readFileSync(join(work, "kernel")));
-  const symbols = { STORED: memory.length, SIZE: size, TABLES: KERNEL + size, };
+  const symbols = { STORED: memory.length, SIZE: size, TABLES: KERNEL + size };
   const given = Object.entries(symbols).flatMap(([name, value]) => ["--defsym", `${name}=${value}`]);
   command("as", ["--64", "-o", join(work, "boot.o"), join(here, "direct-boot.s")]);
   command("ld", ["-N", "-Ttext=0x100000", "--oformat=binary", ...given, "-o", "boot", "boot.o"], work);
@@ -100,11 +117,14 @@ function loaded(elf: Buffer): { memory: Uint8Array; size: number } {
   let size = 0;
   for (let at = headers; at < headers + 56 * elf.readUInt16LE(0x38); at += 56) {
     if (elf.readUInt32LE(at) !== 1) continue; // PT_LOAD
-    const [offset, , physical, inFile, inMemory] = [0, 1, 2, 3, 4].map((n) => Number(elf.readBigUInt64LE(at + 8 + 8 * n)));
+    const [offset, , physical, inFile, inMemory] = [0, 1, 2, 3, 4].map((n) =>
+      Number(elf.readBigUInt64LE(at + 8 + 8 * n)),
+    );
     memory.set(elf.subarray(offset!, offset! + inFile!), physical! - KERNEL);
     size = Math.max(size, physical! - KERNEL + inMemory!);
   }
-  const stored = memory.findLastIndex((byte) => byte !== 0) + 1;
+  let stored = memory.length;
+  while (stored > 0 && memory[stored - 1] === 0) stored--;
   return { memory: memory.subarray(0, pages(stored)), size: pages(size) };
 }
 

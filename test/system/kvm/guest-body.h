@@ -1,4 +1,4 @@
-/* The guests that exist in every width; see guest.S. ESI and EDI are arguments; EBP is where a fault's handler returns. */
+/* The guests that exist in every width; see guest.S. ESI and EDI are arguments; EBP: where a fault's handler returns. */
 
 GUEST(compute)
   xor %eax, %eax
@@ -555,7 +555,7 @@ GUEST(writes)
 #endif
 
 #if WIDTH == 32
-/* The local APIC in memory: its version, priority, an interrupt to itself; the other processor is started, and counts. */
+/* The local APIC in memory: its version, priority, an interrupt to itself; another processor is started, and counts. */
   .globl second32
 second32:
   SHOW(0xfee00030)
@@ -580,7 +580,7 @@ second32:
   out %al, $0x15
 #endif
 
-/* Vectors: each in 16 bytes. The handler prints, and returns to EBP if that is not 0; 81 is the way out of ring 3, to EBX. */
+/* Vectors, 16 bytes each. The handler prints, and returns to EBP if that is not 0; 81 leads out of ring 3, to EBX. */
   .balign 16
   .globl JOIN(vectors, WIDTH)
 JOIN(vectors, WIDTH):

@@ -97,9 +97,8 @@ wide64:
   mov %cr8, %rax
   out %eax, $0x10
   mov $0xc0000101, %ecx /* GS.base */
-  mov $0x12345, %edx
+  mov $0x1234, %edx
   xor %eax, %eax
-  mov %rsp, %rbx
   wrmsr
   rdmsr
   SHOW(%edx)

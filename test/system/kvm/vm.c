@@ -14,6 +14,8 @@ const char *const mode_names[MODES] = {"real", "flat", "paged", "pae", "long"};
 
 extern const char guest_start[], guest_end[];
 extern const char vectors16[], vectors32[], vectors64[];
+/* No guest needs more; one that faults for ever is stopped. */
+enum { MOST_EXITS = 200 };
 enum { VECTORS = 0x82, VECTOR_BYTES = 16 };
 enum { CODE_SELECTOR = 0x08, DATA_SELECTOR = 0x10, TSS_SELECTOR = 0x20 };
 
@@ -255,7 +257,11 @@ unsigned vm_step(struct vm *vm) {
 }
 
 unsigned vm_run(struct vm *vm) {
-  for (;;) {
+  for (int exits = 0;; exits++) {
+    if (exits == MOST_EXITS) {
+      note(vm, "...");
+      return KVM_EXIT_UNKNOWN;
+    }
     unsigned reason = vm_step(vm);
     if (reason != KVM_EXIT_IO && reason != KVM_EXIT_MMIO) return reason;
     if (reason == KVM_EXIT_IO && vm->run->io.port == END_PORT) return reason;

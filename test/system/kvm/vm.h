@@ -49,7 +49,7 @@ void vm_free(struct vm *vm);
 uint32_t vm_at(const char *symbol);
 /* Sets RIP and the registers that guests take arguments in. */
 void vm_enter(struct vm *vm, const char *entry, uint64_t rsi, uint64_t rdi);
-/* Runs until the guest halts, writes END_PORT, stops for debugging, or something is wrong. @returns the exit's reason */
+/* Until the guest halts, writes END_PORT, stops for debugging, or something is wrong. @returns the exit's reason */
 unsigned vm_run(struct vm *vm);
 /* Once: up to the next exit, whatever it is. */
 unsigned vm_step(struct vm *vm);
