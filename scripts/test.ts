@@ -19,6 +19,7 @@ const suites: Suite[] = [
   { name: "net-fuzz", command: "npm run --silent fuzz -- net --seconds 20", minutes: 2 },
   { name: "system", command: "npm run --silent system -- cpu", minutes: 2 },
   { name: "vtx", command: "npm run --silent system -- vtx", minutes: 2 },
+  { name: "kvm", command: "npm run --silent system -- vtx kvm", minutes: 3 },
   { name: "pc", command: "npm run --silent system -- pc", minutes: 4 },
   { name: "determinism", command: "npm run --silent system -- determinism", minutes: 4 },
   { name: "net", command: "npm run --silent system -- net", minutes: 6 },

@@ -20,7 +20,7 @@ interface Variant {
 
 const variants: readonly Variant[] = [
   { name: "ept", parameters: "", says: "ept=Y unrestricted_guest=Y vpid=Y eptad=Y" },
-  { name: "shadow", parameters: "ept=0", says: "ept=N unrestricted_guest=N vpid=Y", long: true },
+  { name: "shadow", parameters: "ept=0", says: "ept=N unrestricted_guest=N vpid=Y" },
   { name: "virtual-8086", parameters: "unrestricted_guest=0", says: "ept=Y unrestricted_guest=N", long: true },
   { name: "no-vpid", parameters: "vpid=0", says: "ept=Y vpid=N", long: true },
   { name: "shadow-no-vpid", parameters: "ept=0 vpid=0", says: "ept=N vpid=N", long: true },

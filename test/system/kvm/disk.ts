@@ -24,7 +24,7 @@ import { cache, command, debianPackage } from "../guests/cache.ts";
 import { install, isInstalled } from "../oracles.ts";
 
 const here = join(root, "test/system/kvm");
-const COMMAND_LINE = "console=ttyS0,115200 nokaslr tsc=reliable";
+const COMMAND_LINE = "console=ttyS0,115200 nokaslr tsc=reliable retbleed=off";
 const PAGE = 4096;
 const pages = (bytes: number) => Math.ceil(bytes / PAGE) * PAGE;
 

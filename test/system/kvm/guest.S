@@ -172,6 +172,10 @@ modes_back:
   ljmp $0x18, $AT(modes_protected16)
   .code16
 modes_protected16:
+  mov $0x50, %eax
+  mov %eax, %ds
+  mov %eax, %es
+  mov %eax, %ss
   mov %cr0, %eax
   and $~1, %al
   mov %eax, %cr0
@@ -180,18 +184,32 @@ modes_real:
   xor %ax, %ax
   mov %ax, %ss
   mov %ax, %es
-  mov $0x100000, %esi /* DS still has a limit of 4 GiB */
+  mov %ax, %ds
+  int $0x80
+  mov $7, %eax
+  out %eax, $0x10
+  hlt
+
+/* Real mode with a limit of 4 GiB. */
+  .globl unreal16
+unreal16:
+  lgdtl AT(gdt_pointer)
+  mov %cr0, %eax
+  or $1, %al
+  mov %eax, %cr0
+  mov $0x10, %bx
+  mov %bx, %ds
+  and $~1, %al
+  mov %eax, %cr0
+  xor %ax, %ax
+  mov %ax, %ds
+  mov $HIGH, %esi
   movl $0x99887766, (%esi)
   mov (%esi), %eax
   out %eax, $0x10
-  mov %ax, %bx
-  xor %ax, %ax
-  mov %ax, %ds
-  int $0x80
-  SHOW(%ebx)
   hlt
 gdt_pointer:
-  .word 0x4f
+  .word 0x57
   .long GDT
 no_idt:
   .word 0

@@ -69,6 +69,7 @@ static void make_tables(struct vm *vm) {
   put64(vm, GDT + 0x38, 0x00cff3000000ffff);
   put64(vm, GDT + 0x40, 0x00cf9b000000ffff);
   put64(vm, GDT + 0x48, 0x00af9b000000ffff); /* 64-bit code */
+  put64(vm, GDT + 0x50, 0x000093000000ffff); /* data with a limit of 64 KiB */
   put32(vm, TSS + 4, STACK);
   if (!is_long) put32(vm, TSS + 8, DATA_SELECTOR);
   for (uint32_t vector = 0; vector < VECTORS; vector++) {
@@ -127,7 +128,7 @@ static void set_mode(struct vm *vm) {
   sregs.cs = segment(real ? 0 : CODE_SELECTOR, 0, 11, 1, mode);
   sregs.ds = sregs.es = sregs.ss = sregs.gs = segment(real ? 0 : DATA_SELECTOR, 0, 3, 0, mode);
   sregs.fs = segment(real ? MMIO >> 4 : DATA_SELECTOR, MMIO, 3, 0, mode);
-  sregs.gdt = (struct kvm_dtable){GDT, 0x4f, {0}};
+  sregs.gdt = (struct kvm_dtable){GDT, 0x57, {0}};
   sregs.idt = (struct kvm_dtable){real ? 0 : IDT, real ? 0x3ff : VECTORS * (mode == LONG ? 16 : 8) - 1, {0}};
   if (!real) {
     sregs.tr = (struct kvm_segment){.base = TSS, .limit = 0x67, .selector = TSS_SELECTOR, .type = 11, .present = 1};
