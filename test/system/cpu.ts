@@ -18,6 +18,7 @@ import {
   readProgram,
   VTX_PROGRAMS,
 } from "./program.ts";
+import { systemTrace } from "./vtx/trace.ts";
 
 export interface SystemOptions {
   /** Only programs whose name contains this. */
@@ -42,8 +43,19 @@ export const systemCpu = async (options: SystemOptions): Promise<Counts> => {
   return counts;
 };
 
-/** `npm run system -- vtx`: small hypervisors, one line for each VM exit. */
-export const systemVtx = (options: SystemOptions): Promise<Counts> => runPrograms(VTX_PROGRAMS, vtxOracles, options);
+/** `npm run system -- vtx`: small hypervisors, one line for each VM exit; and `trace`, what the command line traces of them. */
+export async function systemVtx(options: SystemOptions): Promise<Counts> {
+  const counts = await runPrograms(VTX_PROGRAMS, vtxOracles, options);
+  if (options.raw || options.verbose || !"trace".includes(options.only ?? "")) return counts;
+  try {
+    console.log(`  ok    trace: ${await systemTrace()}`);
+    counts.passed++;
+  } catch (problem) {
+    console.log(`  WRONG trace\n    ${problem instanceof Error ? problem.message : problem}`);
+    counts.failed++;
+  }
+  return counts;
+}
 
 async function runPrograms(folder: ProgramFolder, known: readonly Oracle[], options: SystemOptions): Promise<Counts> {
   if (!isInstalled("as") || !isInstalled("ld")) install(["binutils"]);

@@ -11,7 +11,7 @@ import { exitInstruction } from "../vmx/exit.ts";
 import { F } from "../vmx/fields.ts";
 import { displacement, operandInfo, operandsInfo } from "../vmx/operand-info.ts";
 import { EXIT, VMFAIL } from "../vmx/reasons.ts";
-import { clearVmcs, isRegionAddress, leaveVmx, loadVmcs, revisionAt } from "../vmx/region.ts";
+import { clearVmcs, enterVmx, isRegionAddress, leaveVmx, loadVmcs, revisionAt } from "../vmx/region.ts";
 import { invalidateEpt, invalidateVpid, isEptPointer } from "../vmx/spaces.ts";
 import { readField, writeField } from "../vmx/vmread.ts";
 import { NO_POINTER, OUTSIDE, ROOT } from "../vmx/vmx.ts";
@@ -60,10 +60,7 @@ const vmxon: HelperBody = (cpu, insn) => {
   checkVmxon(cpu);
   const address = pointerOperand(cpu, insn);
   if (!isRegionAddress(address) || revisionAt(cpu, address) === null) return failInvalid(cpu);
-  vmx.operation = ROOT;
-  vmx.vmxonPointer = address;
-  vmx.currentPointer = NO_POINTER;
-  cpu.setU32(S.MONITOR_ARMED, 0);
+  enterVmx(cpu, address);
   succeed(cpu);
 };
 const vmxoff: HelperBody = (cpu, insn) => {

@@ -56,7 +56,15 @@ function announce(cpu: Processor, ip: number): void {
   cpu.vmx.countExit(exit.reason);
   if (!vmExit.active) return;
   const qualification = exit.qualificationHigh * 2 ** 32 + exit.qualificationLow;
-  vmExit.emit({ processor: cpu.id, reason: exit.reason, qualification, ip, time: cpu.time() });
+  vmExit.emit({
+    processor: cpu.id,
+    reason: exit.reason,
+    qualification,
+    ip,
+    interruption: exit.interruptionInfo,
+    guestPhysical: exit.guestPhysical === NO_POINTER ? null : exit.guestPhysical,
+    time: cpu.time(),
+  });
 }
 
 /** Fills in the VM-exit information fields [SDM 3C 27.2]. */
