@@ -1,0 +1,26 @@
+/**
+ * What the guest's code can do beyond its own memory: each of these is a machine instruction or a few. Addresses are
+ * physical, values are zero-extended.
+ */
+export declare function physRead8(address: u64): u32;
+export declare function physRead16(address: u64): u32;
+export declare function physRead32(address: u64): u32;
+export declare function physRead64(address: u64): u64;
+export declare function physWrite8(address: u64, value: u32): void;
+export declare function physWrite16(address: u64, value: u32): void;
+export declare function physWrite32(address: u64, value: u32): void;
+export declare function physWrite64(address: u64, value: u64): void;
+/** Both addresses are physical; the ranges do not overlap. */
+export declare function physCopy(to: u64, from: u64, bytes: u32): void;
+export declare function physFill(to: u64, value: u32, bytes: u32): void;
+export declare function mmioRead32(address: u64): u32;
+export declare function mmioWrite32(address: u64, value: u32): void;
+export declare function in8(port: u32): u32;
+export declare function in16(port: u32): u32;
+export declare function in32(port: u32): u32;
+export declare function out8(port: u32, value: u32): void;
+export declare function out16(port: u32, value: u32): void;
+export declare function out32(port: u32, value: u32): void;
+/** The time-stamp counter: 1 GHz. */
+export declare function rdtsc(): u64;
+export declare function pause(): void;
