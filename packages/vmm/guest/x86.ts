@@ -24,3 +24,20 @@ export declare function out32(port: u32, value: u32): void;
 /** The time-stamp counter: 1 GHz. */
 export declare function rdtsc(): u64;
 export declare function pause(): void;
+
+// ---- the processor, and VT-x; what fails stops at a known address ----
+
+export declare function rdmsr(index: u32): u64;
+export declare function wrmsr(index: u32, value: u64): void;
+/** EAX, EBX, ECX, EDX go to four words at a linear address. */
+export declare function cpuid(leaf: u32, subleaf: u32, to: usize): void;
+export declare function readCr0(): u64;
+export declare function readCr3(): u64;
+export declare function readCr4(): u64;
+/** Selector in TR. */
+export declare function str(): u32;
+/** Limit and base go to ten bytes at a linear address. */
+export declare function sgdt(to: usize): void;
+export declare function sidt(to: usize): void;
+export declare function vmread(field: u32): u64;
+export declare function vmwrite(field: u32, value: u64): void;
