@@ -34,6 +34,10 @@ export declare function cpuid(leaf: u32, subleaf: u32, to: usize): void;
 export declare function readCr0(): u64;
 export declare function readCr3(): u64;
 export declare function readCr4(): u64;
+export declare function writeCr2(value: u64): void;
+export declare function writeCr4(value: u64): void;
+export declare function xsetbv(index: u32, value: u64): void;
+export declare function wbinvd(): void;
 /** Selector in TR. */
 export declare function str(): u32;
 /** Limit and base go to ten bytes at a linear address. */

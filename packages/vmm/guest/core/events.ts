@@ -27,6 +27,9 @@ export function injectNmi(): void {
 /** Is an event to be injected already? */
 export const isInjecting = (): bool => (<u32>vmread(V.ENTRY_INTERRUPTION_INFO) & VALID) !== 0;
 
+/** Did the exit interrupt the delivery of an event? */
+export const isDelivering = (): bool => (<u32>vmread(V.IDT_VECTORING_INFO) & VALID) !== 0;
+
 /** The event whose delivery the exit interrupted is delivered anew (R3.5). True if there was one. */
 export function injectAgain(): bool {
   const info = <u32>vmread(V.IDT_VECTORING_INFO);
