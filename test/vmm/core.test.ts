@@ -2,6 +2,7 @@
  * The hypervisor's core in V8, against the processor that it will run on: its VMCS passes the real checks of VM entry, and
  * the real walk of EPT goes through its tables.
  */
+import { E1000 } from "@castaway/devices";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Fault } from "../../packages/cpu/src/core/exceptions.ts";
@@ -26,6 +27,10 @@ type Core = {
   setPorts(first: number, count: number, exits: boolean): void;
   makeMsrBitmap(): bigint;
   setMsr(index: number, reads: boolean, writes: boolean): void;
+  conceal(bus: number, device: number, func: number): void;
+  reveal(): void;
+  portRead(port: number, bytes: number): number;
+  portWrite(port: number, bytes: number, value: number): void;
   setUp(eptPointer: bigint, segment: bigint, offset: bigint): void;
 };
 const compiled = await compileGuest("core/core.test-entry.ts");
@@ -154,5 +159,26 @@ test("the bitmaps say which ports and registers exit (SDM 3C 24.6.4, 24.6.9)", (
   vmm.setMsr(0xc0000080, false, true);
   assert.equal([machine.peek(msrs + 7, 1)[0], machine.peek(msrs + 2048 + 7, 1)[0]], [4, 0]);
   assert.equal([machine.peek(msrs + 1024 + 16, 1)[0], machine.peek(msrs + 3072 + 16, 1)[0]], [0, 1]);
+});
+test("the network card is not there for the guest, everything else is, and so is the card again in the end (R10.2)", () => {
+  const { vmm, machine } = core();
+  for (const slot of [3, 5]) machine.bus.add(slot, 0, new E1000(machine.pci(slot), { clock: machine.clock }).pci);
+  vmm.conceal(0, 5, 0);
+  const at = (device: number, offset: number) => 0x80000000 + device * 0x800 + offset;
+  const read = (address: number, port = 0xcfc, bytes = 4) => {
+    vmm.portWrite(0xcf8, 4, address);
+    assert.is(vmm.portRead(0xcf8, 4) >>> 0, address);
+    return vmm.portRead(port, bytes) >>> 0;
+  };
+  assert.is(read(at(3, 0)), 0x100e8086);
+  assert.equal([read(at(5, 0)), read(at(5, 0), 0xcfe, 2), read(at(5, 8), 0xcff, 1)], [0xffffffff, 0xffff, 0xff]);
+  vmm.portWrite(0xcf8, 4, at(5, 4));
+  vmm.portWrite(0xcfc, 2, 7);
+  vmm.portWrite(0xcf8, 4, at(3, 4));
+  vmm.portWrite(0xcfc, 2, 3);
+  assert.is(read(at(3, 4), 0xcfc, 2), 3);
+  vmm.reveal();
+  assert.is(read(at(5, 0)), 0x100e8086);
+  assert.is(read(at(5, 4), 0xcfc, 2), 0, "what was written meanwhile is lost");
 });
 test.run();

@@ -1,6 +1,7 @@
 /** The core's guest code as its test calls it. */
 import { placeMemory } from "../memory.ts";
 import { MsrBitmap, PortBitmap } from "./bitmaps.ts";
+import { PciConcealment } from "./concealment.ts";
 import { missingFeature } from "./controls.ts";
 import { ALL_RIGHTS, Ept, EXECUTE, READ, UNCACHEABLE, WRITE_BACK } from "./ept.ts";
 import { Shared, setRealModeStart, setUpVmcs } from "./setup.ts";
@@ -62,3 +63,17 @@ export function setUp(eptPointer: u64, segment: u64, offset: u64): void {
   setRealModeStart(segment, offset);
 }
 export const rights: u64 = ALL_RIGHTS;
+
+let concealment: PciConcealment | null = null;
+export function conceal(bus: u32, device: u32, func: u32): void {
+  concealment = new PciConcealment(bus, device, func);
+}
+export function reveal(): void {
+  concealment!.active = false;
+}
+export function portRead(port: u32, bytes: u32): u32 {
+  return concealment!.read(port, bytes);
+}
+export function portWrite(port: u32, bytes: u32, value: u32): void {
+  concealment!.write(port, bytes, value);
+}
