@@ -1,6 +1,6 @@
 /** The card's driver as the test drives it. */
-import { physicalOf, placeMemory } from "../memory.ts";
-import { physRead8, physWrite8, rdtsc } from "../x86.ts";
+import { placeMemory } from "../memory.ts";
+import { physWrite8, rdtsc } from "../x86.ts";
 import { E1000 } from "./e1000.ts";
 
 let card: E1000 = changetype<E1000>(0);
@@ -30,18 +30,18 @@ export function send(bytes: u32, fill: u32): bool {
 export function flush(): void {
   card.flush();
 }
-const sums: usize = memory.data(64);
-/** Takes a frame. @returns its bytes, the sum of which is at {@link sum}; 0: none */
-export function take(): u32 {
-  if (!card.next()) return 0;
-  let sum: u32 = 0;
-  for (let i: u32 = 0; i < card.length; i++) sum += physRead8(card.frame + i) * (i + 1);
-  store<u32>(sums, sum);
-  card.release();
+/** Whether there is a frame; its place and length until it is released. */
+export function next(): bool {
+  return card.next();
+}
+export function at(): u64 {
+  return card.frame;
+}
+export function length(): u32 {
   return card.length;
 }
-export function sum(): u32 {
-  return physRead8(physicalOf(sums)) | (load<u32>(sums) & 0xffff_ff00);
+export function release(): void {
+  card.release();
 }
 export function refill(): void {
   card.refill();
