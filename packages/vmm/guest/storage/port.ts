@@ -91,6 +91,8 @@ export class Port extends PortOwner {
   // Why the VMM must keep off
   /** A queued command failed, and the guest has not asked why (R8.17). */
   private queueFailed: bool = false;
+  /** The guest stopped the port while the drive had queued commands: only a reset ends them for certain. */
+  private queueLeft: bool = false;
   private asleep: bool = false;
   private inSoftReset: bool = false;
 
@@ -403,16 +405,23 @@ export class Port extends PortOwner {
 
   private restarted(): void {
     this.queueFailed = false;
+    this.queueLeft = false;
     this.asleep = false;
     this.inSoftReset = false;
     this.tfdFrozen = false;
   }
 
-  /** The guest stops the port: if it does because queued commands failed, the drive keeps why until it is asked. */
+  /**
+   * The guest stops the port: if it does because queued commands failed, the drive keeps why until it is asked. Without
+   * an error the drive does not hear of it: it still has its queue, and answers anything else with an error.
+   */
   private noteFailure(): void {
-    if (this.internal.active || (this.get(PxTFD) & TFD_ERR) === 0) return;
+    if (this.internal.active) return;
+    const failed = (this.get(PxTFD) & TFD_ERR) !== 0;
     for (let rest = this.out; rest !== 0; rest &= rest - 1) {
-      if (unchecked(this.commands[ctz<u32>(rest)]).queued) this.queueFailed = true;
+      if (!unchecked(this.commands[ctz<u32>(rest)]).queued) continue;
+      if (failed) this.queueFailed = true;
+      else this.queueLeft = true;
     }
   }
 
@@ -424,7 +433,7 @@ export class Port extends PortOwner {
   /** Whether the VMM may take the port once it is idle. */
   private mayTake(): bool {
     const engines = CMD_ST | CMD_FRE;
-    const off = this.queueFailed || this.asleep || this.inSoftReset;
+    const off = this.queueFailed || this.queueLeft || this.asleep || this.inSoftReset;
     return !off && (this.get(PxCMD) & engines) === engines;
   }
 
