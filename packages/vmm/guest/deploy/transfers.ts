@@ -102,7 +102,10 @@ export class Transfers extends ReadSink {
     let found = this.of(block);
     if (found === null) {
       found = this.free();
-      if (found === null) return false;
+      if (found === null) {
+        if (urgent) this.hurry(); // what is in the way must not wait for the guest to be idle
+        return false;
+      }
       found.state = WANTED;
       found.block = block;
       found.urgent = false;
@@ -110,10 +113,7 @@ export class Transfers extends ReadSink {
       found.failures = 0;
       found.retryAt = 0;
     }
-    if (urgent && !found.urgent) {
-      found.urgent = true;
-      found.request.urgent = true;
-    }
+    if (urgent) this.press(found);
     this.submit(found);
     return true;
   }
@@ -194,6 +194,15 @@ export class Transfers extends ReadSink {
     if (one.failures === reportAfter) this.troubled++;
     const backoff = firstBackoff << (<u64>min<u32>(one.failures, 16));
     one.retryAt = this.now + min<u64>(backoff, mostBackoff);
+  }
+
+  private hurry(): void {
+    for (let i = 0; i < this.pool.length; i++) this.press(unchecked(this.pool[i]));
+  }
+
+  private press(one: Transfer): void {
+    one.urgent = true;
+    one.request.urgent = true;
   }
 
   private owner(request: DiskRequest): Transfer | null {

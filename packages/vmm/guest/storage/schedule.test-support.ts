@@ -124,6 +124,8 @@ export class Guest {
     this.drain();
     bench.copying = true;
     bench.vmm.setRoom(64);
+    bench.run(() => bench.vmm.remaining() === 0);
+    this.#simple(); // a PxTFD of before the VMM's commands would keep the port
     if (!bench.run(() => bench.vmm.remaining() === 0 && bench.vmm.isQuiet() === 1)) {
       throw new Error(`never done: ${bench.vmm.remaining()} left`);
     }
