@@ -17,6 +17,7 @@ const suites: Suite[] = [
   { name: "fuzz", command: "npm run --silent fuzz -- cpu --seconds 20", minutes: 2 },
   { name: "devices", command: "npm run --silent fuzz -- devices --seconds 20", minutes: 2 },
   { name: "net-fuzz", command: "npm run --silent fuzz -- net --seconds 20", minutes: 2 },
+  { name: "vmx-fuzz", command: "npm run --silent fuzz -- vmx --seconds 20", minutes: 2 },
   { name: "system", command: "npm run --silent system -- cpu", minutes: 2 },
   { name: "vtx", command: "npm run --silent system -- vtx", minutes: 2 },
   { name: "pc", command: "npm run --silent system -- pc", minutes: 4 },
