@@ -1,7 +1,8 @@
 /** Random instructions of those that the emulator knows, with registers that lead them to the device. */
 import type { FlatMode } from "@castaway/cpu";
 import type { Random } from "@castaway/kit";
-import { type Case, RAM, REGISTERS, SEGMENTS, word } from "./pair.test-support.ts";
+import { randomPaging } from "./paging.test-support.ts";
+import { type Case, type Paging, RAM, REGISTERS, SEGMENTS, word } from "./pair.test-support.ts";
 
 /** Opcode, ModRM's extension (a register if absent), bytes of the immediate ("z": 2 or 4), what LOCK may precede. */
 type Opcode = { code: number[]; extension?: number; immediate?: number | "z"; lockable?: boolean; bits?: boolean };
@@ -129,8 +130,21 @@ class Program {
   canMove(segment: number): boolean {
     return this.bits !== 64 || segment >= FS;
   }
+  /** In protected mode: paging, often at CPL 3 and with alignment checks. */
+  choosePaging(): Paging | undefined {
+    if ((this.mode !== "protected32" && this.mode !== "long") || this.chance(2)) return undefined;
+    const user = this.chance(2),
+      mode = this.mode === "long" ? "4-level" : this.pick(["32-bit", "PAE"] as const);
+    if (user) {
+      const long = this.mode === "long";
+      this.segments["CS"] = { ...this.segments["CS"], rights: long ? 0xa0fb : 0xc0fb };
+      for (const name of SEGMENTS) if (name !== "CS") this.segments[name] = { ...this.segments[name], rights: 0xc0f3 };
+    }
+    return randomPaging(this.random, mode, user);
+  }
   finish(code: number[]): Case {
-    const { random } = this;
+    const { random } = this,
+      paging = this.choosePaging();
     const answers = Array.from({ length: 8 }, () =>
       this.pick([0, 0xffffffff, Number(this.registers[0]! & 0xffffffffn), random.u32(), random.u32()]),
     );
@@ -139,8 +153,9 @@ class Program {
       at: this.at,
       code: [...code, ...Array.from({ length: 16 }, () => random.below(256))],
       registers: this.registers,
-      flags: 2 | (random.u32() & 0x8d5) | (this.chance(3) ? 0x400 : 0),
+      flags: 2 | (random.u32() & 0x8d5) | (this.chance(3) ? 0x400 : 0) | (this.chance(3) ? 0x40000 : 0),
       segments: this.segments,
+      ...(paging && { paging }),
       answers,
       exit: REGISTERS + 4 * random.below(0x7f0),
     };
@@ -204,12 +219,17 @@ function address32(p: Program, mod: number, reg: number): Address {
   return { bytes, base, index, scale, disp, stack: base === 4 || base === 5, patch };
 }
 
+/** Any opcode of the first two maps, in the belief that it has ModRM. */
+function anyOpcode(p: Program): Opcode {
+  const code = p.random.below(256),
+    immediate = p.pick([0, 0, 1, "z"] as const);
+  return { code: p.chance(2) ? [code] : [0x0f, code], immediate, lockable: p.chance(8) };
+}
 /** A random instruction with ModRM, or null if its address cannot be led to the device. */
-function withModrm(random: Random, mode: FlatMode): Case | null {
+function withModrm(random: Random, mode: FlatMode, any = false): Case | null {
   const p = new Program(random, mode),
-    o = p.pick(opcodes);
-  p.choosePrefixes(o.lockable === true && p.chance(4), o.code[0] !== 0x0f && p.chance(20) ? p.pick([0xf2, 0xf3]) : 0);
-  if (o.code[1] === 0xc3 && p.operand) return null; // no MOVNTI
+    o = any ? anyOpcode(p) : p.pick(opcodes);
+  p.choosePrefixes(o.lockable === true && p.chance(4), p.chance(20) ? p.pick([0xf2, 0xf3]) : 0);
   const reg = o.extension ?? random.below(8),
     mod = random.below(3);
   const a = p.addressSize === 16 ? address16(p, mod, reg) : address32(p, mod, reg);
@@ -286,6 +306,14 @@ export function randomCase(random: Random): Case {
     const kind = random.below(8),
       c = kind === 0 ? moffs(random, mode) : kind === 1 ? string(random, mode) : withModrm(random, mode);
     if (c !== null && c.at + c.code.length < RAM && isCodeInPlace(c)) return c;
+  }
+}
+/** One with a random opcode, which may or may not be a memory access, or anything at all. */
+export function anyCase(random: Random): Case {
+  const mode = MODES[random.below(MODES.length)]!;
+  for (;;) {
+    const c = withModrm(random, mode, true);
+    if (c !== null && isCodeInPlace(c)) return c;
   }
 }
 /** A case whose CS was moved runs where its code is, if that is within the first 64 KiB and in the segment. */
