@@ -16,6 +16,7 @@ const suites: Suite[] = [
   { name: "unit", command: "npm run --silent unit", minutes: 2 },
   { name: "fuzz", command: "npm run --silent fuzz -- cpu --seconds 20", minutes: 2 },
   { name: "devices", command: "npm run --silent fuzz -- devices --seconds 20", minutes: 2 },
+  { name: "compiler", command: "npm run --silent fuzz -- compiler --seconds 20", minutes: 2 },
   { name: "net-fuzz", command: "npm run --silent fuzz -- net --seconds 20", minutes: 2 },
   { name: "vmx-fuzz", command: "npm run --silent fuzz -- vmx --seconds 20", minutes: 2 },
   { name: "system", command: "npm run --silent system -- cpu", minutes: 2 },
