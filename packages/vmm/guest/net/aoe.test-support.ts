@@ -197,6 +197,7 @@ export class Bench {
 
   get statistics(): Record<(typeof counters)[number], number> {
     const view = new DataView(this.vmm.memory.buffer, this.vmm.statistics(), 8 * counters.length);
-    return Object.fromEntries(counters.map((name, i) => [name, Number(view.getBigUint64(8 * i, true))]));
+    const values = counters.map((name, i) => [name, Number(view.getBigUint64(8 * i, true))]);
+    return Object.fromEntries(values) as Record<(typeof counters)[number], number>;
   }
 }
