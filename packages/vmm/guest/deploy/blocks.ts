@@ -34,15 +34,6 @@ export class Blocks {
     this.bits = new StaticArray<u64>(<i32>((count + 63) >> 6));
   }
 
-  /** The bitmap as memory, for who writes and reads it on the disk: little-endian, bit 0 of byte 0 is block 0. */
-  get map(): usize {
-    return changetype<usize>(this.bits);
-  }
-
-  get mapBytes(): u32 {
-    return <u32>this.bits.length * 8;
-  }
-
   get complete(): bool {
     return this.remaining === 0;
   }
@@ -118,6 +109,23 @@ export class Blocks {
     for (let b = this.blockOf(lba); b <= last; b++) {
       if (!this.isLocal(b) && this.covers(lba, sectors, <u32>b)) this.setLocal(<u32>b, true);
     }
+  }
+
+  /** Boot: what an earlier run has recorded. @param bits 64 blocks from `word` * 64 on */
+  recall(word: u32, bits: u64): void {
+    const before = unchecked(this.bits[<i32>word]);
+    const after = before | (bits & this.valid(word));
+    this.remaining -= <u32>popcnt<u64>(after ^ before);
+    unchecked((this.bits[<i32>word] = after));
+  }
+
+  /** 64 blocks of the map, from `word` * 64 on. */
+  word(word: u32): u64 {
+    return unchecked(this.bits[<i32>word]);
+  }
+
+  get words(): u32 {
+    return <u32>this.bits.length;
   }
 
   /** Bits of a word of the map that stand for blocks. */

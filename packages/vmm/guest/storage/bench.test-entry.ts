@@ -1,9 +1,11 @@
 /** The mediator on a bench: V8's side is the guest, the controller and the network. */
+import { DeploymentDone } from "../api/disk.ts";
 import { Blocks } from "../deploy/blocks.ts";
 import { Copier } from "../deploy/copier.ts";
+import { Deployment } from "../deploy/deployment.ts";
 import { DiskRead, ImageSource } from "../deploy/fetch.ts";
 import { Transfers } from "../deploy/transfers.ts";
-import { placeMemory } from "../memory.ts";
+import { allocate, placeMemory } from "../memory.ts";
 import { hideMemory } from "./guard.ts";
 import { AhciMediator } from "./mediator.ts";
 import { Port } from "./port.ts";
@@ -55,6 +57,56 @@ export function deploy(diskSectors: u64, imageSectors: u64, shift: u32, pool: i3
   port!.gate = redirect;
 }
 
+class Done extends DeploymentDone {
+  times: u32 = 0;
+  done(): void {
+    this.times++;
+  }
+}
+
+const finished = new Done();
+let deployment: Deployment | null = null;
+
+/** The whole thing: as the VMM's start makes it. */
+export function start(imageSectors: u64, shift: u32, pool: i32): void {
+  const id = allocate(32, 8);
+  store<u64>(id, 0x1234);
+  deployment = new Deployment(port!, network, imageSectors, id, finished);
+  deployment!.shift = shift;
+  deployment!.pool = pool;
+}
+
+export function stage(): u32 {
+  return deployment!.settled ? deployment!.stage : 0;
+}
+
+export function adopt(): void {
+  blocks = deployment!.blocks;
+  transfers = deployment!.transfers;
+  redirect = deployment!.redirect;
+  copier = deployment!.copier;
+}
+
+export function refusal(): u32 {
+  return deployment!.refusal;
+}
+
+export function found(): u32 {
+  return deployment!.persist!.found;
+}
+
+export function isBroken(): bool {
+  return deployment!.persist!.broken;
+}
+
+export function timesDone(): u32 {
+  return finished.times;
+}
+
+export function handBack(): bool {
+  return port!.handBack();
+}
+
 export function moderate(idle: u64, chunk: u32): void {
   copier!.idleInterval = idle;
   copier!.chunk = chunk;
@@ -70,6 +122,11 @@ export function write(address: u64, bytes: u32, value: u64): void {
 
 export function poll(now: u64, copy: bool): void {
   ahci!.poll(now);
+  if (deployment !== null) {
+    if (copy || deployment!.stage < 2) deployment!.poll(now);
+    else deployment!.pollQuietly(now);
+    return;
+  }
   if (transfers === null) return;
   transfers!.poll(now);
   if (copy) copier!.poll(now);

@@ -18,6 +18,14 @@ export const buffer = (slot: number): number => 0x10_0000 + 0x4_0000 * slot;
 type Guest = {
   setup(delta: bigint, bytes: bigint, abar: bigint): number;
   deploy(diskSectors: bigint, imageSectors: bigint, shift: number, pool: number): void;
+  start(imageSectors: bigint, shift: number, pool: number): void;
+  stage(): number;
+  adopt(): void;
+  refusal(): number;
+  found(): number;
+  isBroken(): number;
+  timesDone(): number;
+  handBack(): number;
   moderate(idle: bigint, chunk: number): void;
   read(address: bigint, bytes: number): bigint;
   write(address: bigint, bytes: number, value: bigint): void;
@@ -56,8 +64,11 @@ export type BenchOptions = {
   shift?: number;
   pool?: number;
   timing?: DiskTiming;
-  /** No mediator: the driver has the hardware, to compare. */
-  bare?: boolean;
+  /** With the record on the disk, as at a real start. */
+  whole?: boolean;
+  /** A disk that was used before, and what its drive shows. */
+  medium?: ReturnType<typeof blankDisk>;
+  visible?: number;
 };
 
 export class Bench {
@@ -74,15 +85,14 @@ export class Bench {
   /** Before every register access of the driver's. */
   before: () => void = () => {};
   copying = false;
-  readonly #bare: boolean;
 
-  constructor({ sectors = 0x800, image = new Uint8Array(0), shift = 3, pool = 8, timing, bare }: BenchOptions = {}) {
+  constructor(options: BenchOptions = {}) {
+    const { sectors = 0x800, image = new Uint8Array(0), shift = 3, pool = 8, timing, medium, visible } = options;
     const { clock, dma, ram } = this.machine;
     this.image = image;
-    this.#bare = bare === true;
-    this.medium = blankDisk(sectors * 512);
+    this.medium = medium ?? blankDisk(sectors * 512);
     this.faulty = new FaultyDisk(this.medium);
-    this.drive = new AtaDrive({ clock, medium: this.faulty, timing: timing ?? ssdTiming() });
+    this.drive = new AtaDrive({ clock, medium: this.faulty, timing: timing ?? ssdTiming() }, { visible });
     const set = (high: boolean) => {
       if (high && !this.high) this.raised++;
       this.high = high;
@@ -91,26 +101,24 @@ export class Bench {
     this.machine.map("memory", abar, 0x1000, this.hba);
     this.settleHardware();
     this.vmm = this.machine.load<Guest>(guest);
-    if (this.#bare) return;
     if (!this.vmm.setup(BigInt(this.machine.delta), BigInt(mib(16)), BigInt(abar))) throw new Error("no attach");
-    if (image.length > 0) this.vmm.deploy(BigInt(sectors), BigInt(image.length / 512), shift, pool);
+    if (options.whole) this.#begin(shift, pool);
+    else this.vmm.deploy(BigInt(sectors), BigInt(image.length / 512), shift, pool);
     ram.fill(0xee, 0x10_0000, 0xa0_0000);
   }
 
   read(offset: number, bytes = 4): number {
     this.before();
-    if (this.#bare) return this.hba.read(offset, bytes);
     return Number(BigInt.asUintN(8 * bytes, this.vmm.read(BigInt(abar + offset), bytes)));
   }
 
   write(offset: number, value: number, bytes = 4): void {
     this.before();
-    if (this.#bare) this.hba.write(offset, bytes, value >>> 0);
-    else this.vmm.write(BigInt(abar + offset), bytes, BigInt(value >>> 0));
+    this.vmm.write(BigInt(abar + offset), bytes, BigInt(value >>> 0));
   }
 
   poll(): void {
-    if (!this.#bare) this.vmm.poll(BigInt(this.machine.clock.now), this.copying ? 1 : 0);
+    this.vmm.poll(BigInt(this.machine.clock.now), this.copying ? 1 : 0);
   }
 
   /** The network brings what fetch number `at` asked for. */
@@ -129,7 +137,7 @@ export class Bench {
     for (let i = 0; i < most; i++) {
       if (until()) return true;
       this.poll();
-      while (!this.#bare && this.vmm.fetchCount() > 0) this.deliver();
+      while (this.vmm.fetchCount() > 0) this.deliver();
       this.machine.after(10_000);
     }
     return until();
@@ -147,6 +155,12 @@ export class Bench {
       this.poll();
       this.machine.after(10_000);
     }
+  }
+
+  #begin(shift: number, pool: number): void {
+    this.vmm.start(BigInt(this.image.length / 512), shift, pool);
+    if (!this.run(() => this.vmm.stage() >= 2)) throw new Error("the disk is never ready");
+    if (this.vmm.stage() === 2) this.vmm.adopt();
   }
 
   /** The port runs, all interrupts are on. */

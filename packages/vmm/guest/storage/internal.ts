@@ -147,6 +147,16 @@ export class Internal {
     unchecked((this.queue[this.waiting++] = request));
   }
 
+  /** The request goes before all that wait: what must follow the command just done at once. */
+  submitNext(request: DiskRequest): void {
+    if (request.queued || this.waiting === mostRequests) return;
+    for (let i = this.waiting; i > 0; i--) unchecked((this.queue[i] = this.queue[i - 1]));
+    this.waiting++;
+    unchecked((this.queue[0] = request));
+    request.queued = true;
+    request.aborted = false;
+  }
+
   /** Takes back a request that is not on the device. */
   withdraw(request: DiskRequest): void {
     for (let i = 0; i < this.waiting; i++) {

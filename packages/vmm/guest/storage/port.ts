@@ -135,6 +135,22 @@ export class Port extends PortOwner {
     return same && this.kept === 0 && this.out === 0 && this.internal.idle;
   }
 
+  /**
+   * De-virtualization (section 12, D1): the hardware gets the guest's list, and the guest has all that the mediator kept.
+   * To be called with the port quiet, and nothing after it.
+   * @returns false: not now
+   */
+  handBack(): bool {
+    if (!this.quiet || touchesVmm(this.clb, listBytes) || touchesVmm(this.fb, receivedBytes)) return false;
+    const cmd = this.get(PxCMD);
+    this.put(PxCMD, cmd & ~(CMD_ST | CMD_CLO));
+    for (let i = 0; i < 1_500_000 && (this.get(PxCMD) & CMD_CR) !== 0; i++) {}
+    this.put(PxCLB, <u32>this.clb);
+    this.put(PxCLBU, <u32>(this.clb >> 32));
+    this.put(PxCMD, cmd & ~CMD_CLO);
+    return true;
+  }
+
   /** Goes on with everything that can go on. */
   poll(now: u64): void {
     this.sample();
@@ -234,7 +250,7 @@ export class Port extends PortOwner {
     this.cmd = this.get(PxCMD);
     this.is = this.get(PxIS);
     if (!this.tfdFrozen) this.tfd = this.get(PxTFD);
-    this.tfdFrozen = true;
+    this.tfdFrozen = !this.internal.byForce; // before there is a guest nobody remembers
   }
 
   givenBack(): u32 {

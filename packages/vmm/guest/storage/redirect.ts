@@ -161,7 +161,7 @@ export class Redirect extends Gate {
   /** Rule 9. */
   private flushable(): bool {
     const durability = this.durability;
-    if (durability === null || durability.settled) return true;
+    if (durability === null || durability.isSettled()) return true;
     durability.want();
     return false;
   }
