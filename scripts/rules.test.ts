@@ -23,6 +23,10 @@ test("import directions follow the diagram", () => {
   assert.equal(rulesOf("packages/machine/src/a.ts", 'import { a } from "castaway/remote";'), ["1 import-by-name"]);
   assert.equal(rulesOf("packages/machine/src/a.ts", 'import { build } from "@castaway/vmm/host";'), []);
   assert.equal(rulesOf("test/a.ts", 'import { Cpu } from "@castaway/cpu";'), []);
+  const guest = 'import { E1000 } from "@castaway/devices";';
+  assert.equal(rulesOf("packages/vmm/guest/net/a.test.ts", guest), []);
+  assert.equal(rulesOf("packages/vmm/guest/net/a.ts", guest), ["1 import-direction"]);
+  assert.equal(rulesOf("packages/vmm/guest/net/a.test-entry.ts", guest), ["1 import-direction"]);
 });
 
 test("imports are spelled one way", () => {

@@ -2,40 +2,15 @@
  * `npm run bench -- cpu [--json] [--only NAME]`: own programs in 64-bit mode on both executors. MIPS are guest
  * instructions per host second; an iteration of a repeated string instruction counts as one. Minimum time of several runs.
  */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { Cpu } from "@castaway/cpu";
 import { root } from "../../scripts/bundle.mjs";
+import { assemble } from "../assemble.ts";
 
 const PROGRAMS = join(root, "bench/cpu/programs");
 const ORIGIN = 0x10000;
-
-function assemble(name: string): Uint8Array {
-  const folder = mkdtempSync(join(tmpdir(), "castaway-bench-"));
-  const object = join(folder, "program.o");
-  const flat = join(folder, "program.bin");
-  try {
-    execFileSync("as", ["--64", "-o", object, join(PROGRAMS, `${name}.s`)]);
-    execFileSync("ld", [
-      "-Ttext",
-      ORIGIN.toString(16),
-      "--oformat",
-      "binary",
-      "-e",
-      `0x${ORIGIN.toString(16)}`,
-      "-o",
-      flat,
-      object,
-    ]);
-    return new Uint8Array(readFileSync(flat));
-  } catch (e) {
-    throw new Error(`cannot assemble ${name}.s: is binutils installed (apt-get install binutils)?`, { cause: e });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 type Executor = "interpreter" | "evaluator";
 function boot(code: Uint8Array, executor: Executor): Cpu {
@@ -72,7 +47,7 @@ export function benchCpu(json: boolean, only: string | undefined): void {
   const startup = performance.now() - start;
   say(`program     interpreter  evaluator   (MIPS)`);
   for (const name of names.filter((n) => only === undefined || n === only)) {
-    const code = assemble(name);
+    const code = assemble(join(PROGRAMS, `${name}.s`), ORIGIN);
     const fast = name === "x87" ? 1e6 : name === "smc" ? 2e6 : 4e7;
     const interpreter = mips(code, "interpreter", name === "rep" ? 4e8 : fast, 5);
     const evaluator = mips(code, "evaluator", 1e5, 2);

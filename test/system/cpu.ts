@@ -19,6 +19,7 @@ import {
   readProgram,
   VTX_PROGRAMS,
 } from "./program.ts";
+import { systemTrace } from "./vtx/trace.ts";
 
 export interface SystemOptions {
   /** Only programs whose name contains this. */
@@ -45,9 +46,23 @@ export const systemCpu = async (options: SystemOptions): Promise<Counts> => {
   return counts;
 };
 
-/** `npm run system -- vtx`: small hypervisors, one line for each VM exit; with the name kvm, a large one. */
-export const systemVtx = (options: SystemOptions): Promise<Counts> =>
-  options.only === "kvm" ? systemKvm(options.variant, options.all) : runPrograms(VTX_PROGRAMS, vtxOracles, options);
+/**
+ * `npm run system -- vtx`: small hypervisors, one line for each VM exit; and `trace`, what the command line traces of them.
+ * With the name kvm, a large one.
+ */
+export async function systemVtx(options: SystemOptions): Promise<Counts> {
+  if (options.only === "kvm") return systemKvm(options.variant, options.all);
+  const counts = await runPrograms(VTX_PROGRAMS, vtxOracles, options);
+  if (options.raw || options.verbose || !"trace".includes(options.only ?? "")) return counts;
+  try {
+    console.log(`  ok    trace: ${await systemTrace()}`);
+    counts.passed++;
+  } catch (problem) {
+    console.log(`  WRONG trace\n    ${problem instanceof Error ? problem.message : problem}`);
+    counts.failed++;
+  }
+  return counts;
+}
 
 async function runPrograms(folder: ProgramFolder, known: readonly Oracle[], options: SystemOptions): Promise<Counts> {
   if (!isInstalled("as") || !isInstalled("ld")) install(["binutils"]);

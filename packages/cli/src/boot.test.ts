@@ -115,12 +115,30 @@ test("a screenshot is a PNG; --screen without a terminal prints the screen at th
 });
 
 test("what cannot be written is said before the run, not after it", async () => {
-  for (const option of ["--save", "--json", "--screenshot", "--pcap"]) {
+  for (const option of ["--save", "--json", "--screenshot", "--pcap", "--trace"]) {
     const { code, out, err } = await boot("--expect", "hello", option, path("nowhere/file"));
     assert.equal([code, out], [2, ""]);
     assert.is(err, `castaway: cannot write ${path("nowhere/file")}: there is no such file or folder\n`);
   }
   assert.not.ok(existsSync(path("nowhere")));
+});
+
+test("--trace: a file that is whole however the run ends; one that is full ends the trace, not the run", async () => {
+  const file = path("vmx.json");
+  const tracks = () => JSON.parse(readFileSync(file, "utf8")).map(({ name }: { name: string }) => name);
+  for (const [code, ...args] of [
+    [0, "--expect", "hello"],
+    [1, "--at-most", "1ms"],
+    [1, "--type", "q", "--expect", "never"],
+    [3, "--type", "h"],
+  ] as const) {
+    writeFileSync(file, "");
+    assert.is((await boot("--trace", file, ...args)).code, code);
+    assert.equal(tracks(), ["thread_name"]);
+  }
+  if (!existsSync("/dev/full")) return;
+  const { code, err } = await boot("--trace", "/dev/full", "--expect", "hello");
+  assert.equal([code, err], [0, "castaway: cannot write /dev/full: no space is left; the trace ends here\n"]);
 });
 
 test("--net: a card on a network, in the report and in snapshots; what it serves is given again", async () => {

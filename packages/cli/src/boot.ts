@@ -11,13 +11,14 @@ import { checkDistinct, openImage } from "./images.ts";
 import { type BuiltNetwork, buildNetwork, NetworkCounters } from "./network.ts";
 import { type BootDevice, wantsNetwork } from "./network-options.ts";
 import type { BootOptions } from "./options.ts";
-import { PcapFile } from "./pcap.ts";
+import { pcapFile } from "./pcap.ts";
 import { Counters, type Report } from "./report.ts";
 import { ScreenTerminal } from "./screen.ts";
 import { type Ending, Session } from "./session.ts";
 import { readSnapshotFile, type Snapshot, savedOptions, writeWhole } from "./snapshots.ts";
 import { Status } from "./status.ts";
 import { SerialTerminal } from "./terminal.ts";
+import { traceFile } from "./trace.ts";
 
 /** What the command uses of its process. */
 export interface Console {
@@ -36,7 +37,7 @@ const clock = {
 
 /** @returns the exit code; throws what `explain` turns into one */
 export async function boot(options: BootOptions, console: Console): Promise<number> {
-  for (const path of [options.save, options.screenshot, options.json, options.pcap]) checkWritable(path);
+  for (const path of [options.save, options.screenshot, options.json, options.pcap, options.trace]) checkWritable(path);
   const snapshot = options.load === undefined ? undefined : readSnapshotFile(options.load);
   const warn = (line: string) => console.err.write(`castaway: ${line}\n`);
   const { settings, network } = await machineOptions(options, snapshot, console.blobs, warn);
@@ -49,8 +50,9 @@ export async function boot(options: BootOptions, console: Console): Promise<numb
   const script = new Script(options.script);
   const counting = network === null ? null : new NetworkCounters(network.lan);
   const counters = options.json === undefined ? null : new Counters(machine, names, counting, clock.now());
-  const pcap = options.pcap === undefined || network === null ? null : new PcapFile(options.pcap, network.lan, warn);
+  const pcap = options.pcap === undefined || network === null ? null : pcapFile(options.pcap, network.lan, warn);
   const gdb = options.gdb === undefined ? null : await GdbPort.listen(options.gdb);
+  const trace = options.trace === undefined ? null : traceFile(options.trace, machine, warn);
   const session = new Session(machine, new Runner(machine, clock), front, {
     ...options,
     script,
@@ -64,6 +66,7 @@ export async function boot(options: BootOptions, console: Console): Promise<numb
   const ending = await run(session, front, console).finally(() => {
     gdb?.close();
     pcap?.close();
+    trace?.close();
   });
 
   if (options.screen && !interactive) console.out.write(`${machine.screen.text}\n`);

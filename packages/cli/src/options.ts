@@ -40,6 +40,7 @@ export interface BootOptions extends NetworkOptions {
   readonly gdb?: number;
   readonly json?: string;
   readonly screenshot?: string;
+  readonly trace?: string;
   readonly log: readonly LogName[];
 }
 
@@ -58,6 +59,7 @@ const examples = `Examples:
   In scripts: wait for a text, type, and so on, in the order of the command line:
   castaway boot --plain --expect DEMO-READY --type 'check\\n' --expect CHECK-OK --at-most 60s
   castaway boot --plain --expect DEMO-READY --json -            measures; the report is the last line
+  castaway boot hypervisor.img --plain --at-most 5s --trace vmx.json       for ui.perfetto.dev
   castaway boot --plain --expect DEMO-READY --save ready.snapshot
   castaway boot --load ready.snapshot                           goes on from there`;
 
@@ -153,6 +155,10 @@ export function bootCommand(run: (options: BootOptions) => Promise<void>): Comma
     ),
     new Option("--json <FILE>", "write a report: counts, times, digest; - for stdout, as its last line"),
     new Option("--screenshot <FILE>", "write the screen as PNG when the run ends"),
+    new Option(
+      "--trace <FILE>",
+      "write VM entries and exits as a trace: open it at ui.perfetto.dev, which keeps it on your computer",
+    ),
   );
   return command.action((image: string | undefined, given: Omit<BootOptions, "image" | "script">) => {
     const options = { ...given, image, script };

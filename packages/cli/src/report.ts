@@ -1,5 +1,5 @@
 /** What a run did, in numbers: for scripts, and for comparing runs. */
-import type { Machine, MachineStop } from "castaway";
+import type { Machine, MachineStop, VmExits } from "castaway";
 import type { Script } from "./expect.ts";
 import type { NetworkCounters, NetworkReport } from "./network.ts";
 
@@ -25,6 +25,8 @@ export interface Report {
     readonly interrupts: { external: number; nonMaskable: number; software: number; exceptions: number };
     readonly resets: number;
   };
+  /** By reason, the most frequent first. Only if there were any. */
+  readonly vmExits?: VmExits;
   /** Only with a network. */
   readonly network?: NetworkReport;
 }
@@ -90,6 +92,7 @@ export class Counters {
   report(stop: MachineStop, exitCode: number, script: Script, host: number): Report {
     const machine = this.#machine;
     const instructions = machine.instructions - this.#first.instructions;
+    const { vmExits } = machine;
     const hostSeconds = Math.round(host - this.#first.host) / 1000;
     return {
       stop: { reason: stop.reason, detail: stop.detail },
@@ -108,6 +111,7 @@ export class Counters {
         interrupts: this.#interrupts,
         resets: this.#resets,
       },
+      ...(vmExits.total === 0 ? {} : { vmExits }),
       ...(this.#network === null ? {} : { network: this.#network.report() }),
     };
   }

@@ -198,6 +198,12 @@ test("how patiently handlers are made changes nothing but time", () => {
   assert.equal(new Set(digests).size, 1);
 });
 
+test("the upper half of CR0 is clear in a flat 64-bit mode", () => {
+  const cpu = new Cpu({ memory: "1MiB" });
+  cpu.enter("long", 0x1000);
+  assert.is(cpu.get("CR0").toString(16), "80000031");
+});
+
 test("two machines in one process share nothing but code", () => {
   const a = real([0x40, 0xf4]);
   const b = real([0x48, 0xf4]);

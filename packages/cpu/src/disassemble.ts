@@ -84,6 +84,8 @@ const WIDTHS: Record<number, string> = {
 
 /** Definitions whose memory operand is more than the bits of one value, and is printed without a size. */
 const SHAPELESS = new Set("lea fldenv fnstenv fnsave frstor fxsave fxrstor sgdt sidt lgdt lidt invpcid".split(" "));
+/** 128 bits in memory that are no vector. */
+const OCTETS = new Set(["cmpxchg16b", "invept", "invvpid"]);
 
 /** Selectors in registers that are shown with the operand size, though only 16 bits are read. */
 const isWideSelector = ({ def, form }: Decoded, spec: OperandSpec) =>
@@ -114,7 +116,7 @@ function memory(insn: Decoded): string {
 function width(insn: Decoded, bits: number): string {
   if (insn.def.name === "invlpg") return "BYTE PTR ";
   if (bits === 0 || SHAPELESS.has(insn.def.name)) return "";
-  if (insn.def.name === "cmpxchg16b") return "OWORD PTR ";
+  if (OCTETS.has(insn.def.name)) return "OWORD PTR ";
   return `${WIDTHS[bits] ?? `${bits} BITS`} PTR `;
 }
 

@@ -40,7 +40,7 @@ export function enterFlatMode(cpu: Processor, mode: FlatMode): void {
     tables();
     cpu.setNumber(S.CR3, physical);
   }
-  cpu.setNumber(S.CR0, 0x10 | (real ? 0 : CR0_PE | CR0_NE) | (long ? CR0_PG : 0));
+  cpu.setNumber(S.CR0, (0x10 | (real ? 0 : CR0_PE | CR0_NE) | (long ? CR0_PG : 0)) >>> 0);
   cpu.setNumber(S.CR4, CR4_OSFXSR | CR4_OSXMMEXCPT | (long ? CR4_PAE : 0));
   cpu.setNumber(S.EFER, long ? EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE : 0);
   cpu.flags = 2;

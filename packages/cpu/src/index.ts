@@ -7,7 +7,7 @@ export type { DebugStop, HostDebug, WatchKind } from "./core/host-debug.ts";
 export { type Model, modelNamed, modelNames, withFeatures } from "./core/model.ts";
 export { OpcodeMap } from "./core/opcodes.ts";
 export { MAX_CPUS, MAX_RAM, type MmioHandler, PhysicalMemory } from "./core/physical.ts";
-export type { CpuProbes, Delivery } from "./core/probes.ts";
+export type { CpuProbes, Delivery, VmEntry, VmExit, VmRefusal, VmxOperation } from "./core/probes.ts";
 export { type CpuState, cpuState, type ProcessorState } from "./core/saved.ts";
 export { GPR_NAMES, STATE_TABLE } from "./core/state.ts";
 export { UNIMPLEMENTED, type Unimplemented } from "./core/unimplemented.ts";
@@ -16,3 +16,4 @@ export { Cpu, type CpuOptions, type Ports, type RunLimits, type Stop, type StopR
 export { disassemble, mnemonic } from "./disassemble.ts";
 export type { FlatMode } from "./flat.ts";
 export { definitions } from "./isa/index.ts";
+export { type ExitName, exitName } from "./vmx/reasons.ts";

@@ -1,5 +1,13 @@
 /** castaway: a PC you can import. */
-export { modelNames, withFeatures } from "@castaway/cpu";
+export {
+  type ExitName,
+  exitName,
+  modelNames,
+  type VmEntry,
+  type VmExit,
+  type VmRefusal,
+  withFeatures,
+} from "@castaway/cpu";
 export type { Picture } from "@castaway/devices";
 export {
   blankDisk,
@@ -57,6 +65,7 @@ export { Machine, type MachineStop, type MachineStopReason, type RunLimits } fro
 export { type LanMachineOptions, type MachineParty, machineOn, networkParty } from "./network.ts";
 export type { Disk, MachineOptions, NetworkCard, TimingName } from "./options.ts";
 export type { Access } from "./ports.ts";
-export type { MachineProbes, Reset } from "./probes.ts";
+export type { MachineProbes, Reset, VmExits } from "./probes.ts";
 export { type HostClock, Runner, type RunnerOptions } from "./runner.ts";
 export { type Configuration, readSnapshotHeader, type SnapshotHeader } from "./snapshot.ts";
+export { Trace, type TraceOptions } from "./trace.ts";

@@ -14,7 +14,7 @@ import { Display } from "./display.ts";
 import { inspect } from "./inspect.ts";
 import { Keys } from "./keys.ts";
 import { boardOptions, configurationOf, type MachineOptions, unpacked } from "./options.ts";
-import { type MachineProbes, machineProbes } from "./probes.ts";
+import { countVmExits, type MachineProbes, machineProbes, type VmExits } from "./probes.ts";
 import { type Configuration, checkConfiguration, readSnapshot, SNAPSHOT_VERSION, writeSnapshot } from "./snapshot.ts";
 
 /** Why `run` came back. */
@@ -132,6 +132,10 @@ export class Machine {
   /** When the next timer is due if every processor waits, Infinity if none is armed; null while one runs. */
   get waitsUntil(): Nanoseconds | null {
     return this.board.cpu.haltedUntil;
+  }
+  /** VM exits since the machine was built, resets and restored states or not. */
+  get vmExits(): VmExits {
+    return countVmExits(this.board);
   }
   get poweredOff(): boolean {
     return this.#poweredOff;

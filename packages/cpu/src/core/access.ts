@@ -119,9 +119,9 @@ export class MemoryAccess {
     }
     return tlb.fill(access, linear, context, page, apic ? flags | APIC_ACCESS : flags);
   }
-  /** The second translation refused. A violation invalidates what is cached of the address [SDM 3C 28.3.3.1]. */
+  /** The second translation refused: as after a page fault, what is cached of the address goes [SDM 3C 28.3.3.1]. */
   #leave(linear: number): 0 {
-    this.tlb.invalidate(linear);
+    this.tlb.forgetFaulted(linear);
     this.nested!.leave(linear, this.fault);
     return 0;
   }
@@ -131,7 +131,7 @@ export class MemoryAccess {
     if (nested === null) return address;
     const found = nested.final(address, READ);
     this.onWalk(nested.steps);
-    if (found) return nested.page * PAGE + (address % PAGE);
+    if (found) return nested.page * PAGE + (address & (PAGE - 1));
     nested.leave(null, fault);
     return -1;
   }

@@ -36,12 +36,16 @@ export function debugTrapsArmed(cpu: Processor): boolean {
 
 /** After DR7 or a breakpoint's address changed: data accesses are watched while a data breakpoint is enabled. */
 export function armBreakpoints(cpu: Processor): void {
+  watchBreakpoints(cpu);
+  refreshContext(cpu);
+  cpu.attend();
+}
+/** The same, for those who recompute what follows from modes, and look for events, anyway. */
+export function watchBreakpoints(cpu: Processor): void {
   const dr7 = cpu.u32(S.DR7);
   let data = false;
   for (let n = 0; n < 4; n++) if (isEnabled(dr7, n) && kindOf(dr7, n) & 1) data = true;
   cpu.access.watch = data ? (linear, bytes, write) => watchData(cpu, linear, bytes, write) : null;
-  refreshContext(cpu);
-  cpu.attend();
 }
 
 const isEnabled = (dr7: number, n: number) => ((dr7 >> (2 * n)) & 3) !== 0;

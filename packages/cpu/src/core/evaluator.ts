@@ -39,7 +39,7 @@ export class Evaluator extends Exec<bigint> {
     return this.insn;
   }
 
-  /** Runs one instruction whose offset in CS is `ip`. Faults unwind. RIP is not advanced here; see `cpu.jumped`. */
+  /** Runs one instruction whose offset in CS is `ip`. Faults unwind, or see `cpu.unwinds`. RIP is not advanced here; see `cpu.jumped`. */
   run(insn: Decoded, ip: number, nextIP: number): void {
     const cpu = this.#cpu;
     this.insn = insn;
@@ -154,7 +154,10 @@ export class Evaluator extends Exec<bigint> {
     return this.insn.long ? word(BigInt(this.#cpu.nextIP)) : BigInt.asUintN(32, BigInt(this.#cpu.nextIP));
   }
   call(helper: HelperName, ...args: bigint[]): bigint {
-    return helpers[helper]!(this.#cpu, args);
+    const cpu = this.#cpu,
+      result = helpers[helper]!(cpu, args);
+    if (cpu.unwinds) throw cpu.pendingFault;
+    return result;
   }
 
   read(operand: Operand): bigint {

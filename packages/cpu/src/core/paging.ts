@@ -71,7 +71,7 @@ export interface Request {
 }
 
 /** What a walk reads and marks; the control registers are in the window. */
-export type Tables = Pick<PhysicalMemory, "u32" | "read32" | "write32">;
+export type Tables = Pick<PhysicalMemory, "u32" | "read32" | "write32" | "hostOf">;
 
 /** The translation of guest-physical addresses. Where it says false, `leave` tells why. */
 export interface Nested {
@@ -223,7 +223,7 @@ export class Walker {
     const found = nested.structure(address);
     this.steps += nested.steps;
     this.exits = !found;
-    return found ? nested.page * PAGE + (address % PAGE) : -1;
+    return found ? nested.page * PAGE + (address & (PAGE - 1)) : -1;
   }
   /** Sets flags in the entry that was read last, unless they are set. False if the second translation refuses. */
   #mark(at: number, entry: number, marked: number): boolean {

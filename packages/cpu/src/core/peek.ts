@@ -20,6 +20,7 @@ function tablesOf(memory: PhysicalMemory): Tables {
       return host === 0 ? 0 : memory.u32[host >> 2]!;
     },
     write32() {},
+    hostOf: (page) => memory.hostOf(page),
   };
 }
 function hostOf(hosts: Uint32Array, physical: number): number {

@@ -23,8 +23,12 @@ export interface VmExit {
   readonly reason: number;
   /** The exit qualification; exact below 2^53. */
   readonly qualification: number;
-  /** The guest's RIP. */
+  /** The guest's RIP; signed, as canonical addresses are. */
   readonly ip: number;
+  /** The VM-exit interruption information: which event it was, if bit 31 is 1. */
+  readonly interruption: number;
+  /** The guest-physical address of an EPT violation or misconfiguration; otherwise null. */
+  readonly guestPhysical: number | null;
   /** Virtual time in nanoseconds. */
   readonly time: number;
 }
@@ -44,9 +48,17 @@ export interface VmRefusal {
   readonly time: number;
 }
 
+/** VMXON and VMXOFF. */
+export interface VmxOperation {
+  readonly processor: number;
+  readonly on: boolean;
+  readonly time: number;
+}
+
 /** The probes of one machine, shared by its processors. */
 export class CpuProbes {
   readonly deliveries = new Probe<Delivery>("exceptions and interrupts");
+  readonly vmxOperation = new Probe<VmxOperation>("VMXON and VMXOFF");
   readonly vmExit = new Probe<VmExit>("VM exits");
   readonly vmEntry = new Probe<VmEntry>("VM entries");
   readonly vmRefused = new Probe<VmRefusal>("VM entries refused");

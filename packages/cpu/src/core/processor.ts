@@ -51,6 +51,8 @@ export class Processor {
   nextIP = 0;
   /** Set when a helper or a semantics has set RIP itself. */
   jumped = false;
+  /** Set by a helper that returns instead of throwing `pendingFault`, see `abandonInstruction` in vmx/exit.ts. */
+  unwinds = false;
 
   /** Decoded code, shared with the other processors of the machine. */
   blocks!: BlockCache;

@@ -231,6 +231,10 @@ function runOne(cpu: Processor, insn: Decoded, ip: number, next: number): boolea
     }
     if (insn.repeat === "none") cpu.x.run(insn, ip, next);
     else repeat(cpu, insn, ip, next);
+    if (cpu.unwinds) {
+      faulted(cpu, ip);
+      return false;
+    }
     if (cpu.jumped) cpu.remaining = 0;
     return true;
   } catch (e) {

@@ -121,7 +121,8 @@ export function setSegment(
     at = segment(n) >> 2;
   u32[at] = selector;
   u32[at + 1] = access;
-  cpu.setNumber(segment(n) + SEG.base, base);
+  u32[at + (SEG.base >> 2)] = base >>> 0;
+  u32[at + (SEG.base >> 2) + 1] = base === base >>> 0 ? 0 : Math.floor(base / 2 ** 32);
   u32[at + (SEG.limit >> 2)] = limit;
   u32[at + (SEG.limit >> 2) + 1] = 0;
 }

@@ -261,7 +261,7 @@ export class Interpreter implements Executor {
         try {
           const body = numberedHelpers.bodies[number! & 0xffff]!;
           u64[S.RESULT >> 3] = body(this.#cpu, this.#words(number! >> 16));
-          return this.#done(record!, true);
+          return this.#done(record!, !this.#cpu.unwinds);
         } catch (e) {
           return this.#unwound(e);
         }
@@ -283,7 +283,7 @@ export class Interpreter implements Executor {
         this.#begin(record!);
         try {
           cpu.x.run(cpu.x.insn, cpu.ip, cpu.nextIP);
-          return this.#done(record!, true) || (cpu.jumped ? STATUS.jumped : 0);
+          return this.#done(record!, !cpu.unwinds) || (cpu.jumped ? STATUS.jumped : 0);
         } catch (e) {
           return this.#unwound(e);
         }

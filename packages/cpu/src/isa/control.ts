@@ -170,13 +170,13 @@ const mwait: HelperBody = (cpu) => {
 // ---- model-specific registers, CPUID ----
 
 const rdmsr: HelperBody = (cpu) => {
-  exitByMsr(cpu, cpu.gpr32(RCX), false);
+  if (exitByMsr(cpu, cpu.gpr32(RCX), false)) return;
   const value = readMsr(cpu, cpu.gpr32(RCX));
   cpu.setGpr(RAX, value & 0xffffffffn);
   cpu.setGpr(RDX, value >> 32n);
 };
 const wrmsr: HelperBody = (cpu) => {
-  exitByMsr(cpu, cpu.gpr32(RCX), true);
+  if (exitByMsr(cpu, cpu.gpr32(RCX), true)) return;
   writeMsr(cpu, cpu.gpr32(RCX), cpu.gpr32(RAX), cpu.gpr32(RDX) | 0);
 };
 /** No model offers performance counters, so there is none to name in ECX. */
@@ -186,7 +186,7 @@ const rdpmc: HelperBody = (cpu) => {
   cpu.fault("GP", 0);
 };
 const identify: HelperBody = (cpu) => {
-  exitAlways(cpu, EXIT.cpuid);
+  if (exitAlways(cpu, EXIT.cpuid)) return;
   const leaf = cpu.gpr32(RAX), [eax, ebx, ecx, edx] = cpuid(cpu, leaf, cpu.gpr32(RCX));
   if (leaf === 1) cpu.setU32(S.BIOS_SIGN_ID + 4, cpu.model.microcode); // how the revision is asked for [SDM 3A 9.11.7.1]
   cpu.setGpr32(RAX, eax);
@@ -208,7 +208,7 @@ const xgetbv: HelperBody = (cpu) => {
 const xsetbv: HelperBody = (cpu) => {
   checkXcr(cpu);
   cpu.requireCpl0();
-  exitAlways(cpu, EXIT.xsetbv);
+  if (exitAlways(cpu, EXIT.xsetbv)) return;
   const low = cpu.gpr32(RAX), known = 3;
   if (cpu.gpr32(RCX) !== 0 || cpu.gpr32(RDX) !== 0 || low & ~known || !(low & 1)) cpu.fault("GP", 0);
   cpu.setNumber(S.XCR0, low);
@@ -235,7 +235,7 @@ export const controls: Instruction[] = [
   rare("invlpg", [form("0F 01 /7", "M")], invlpg, endsSupervisor),
   rare("invpcid", [form("66 0F 38 82 /r", "Gq,Mdq", { ...only64, feature: "invpcid" }), form("66 0F 38 82 /r", "Gd,Mdq", { ...not64, feature: "invpcid" })],
     invpcid, endsSupervisor),
-  rare("invd", [form("0F 08")], (cpu) => exitAlways(cpu, EXIT.invd), supervisor),
+  rare("invd", [form("0F 08")], (cpu) => { exitAlways(cpu, EXIT.invd); }, supervisor),
   rare("wbinvd", [form("0F 09")], (cpu) => exitIf(cpu, "WBINVD exiting", EXIT.wbinvd), supervisor),
   instruction("cli", [form("FA")], cli, control),
   instruction("sti", [form("FB")], sti, { ...control, shadow: true }),

@@ -1,6 +1,7 @@
 /** VMX instructions [SDM 3C 30.3]. Each begins with the same questions: outside, in a guest, privileged? */
 import type { Decoded } from "../core/decode.ts";
 import { BY_MOV_SS } from "../core/events.ts";
+import { ARITHMETIC, CF, ZF } from "../core/flags.ts";
 import { form, type HelperBody, type Instruction, rare } from "../core/forms.ts";
 import { CR0_PE, CR4_VMXE } from "../core/paging.ts";
 import { isCanonical, type Processor } from "../core/processor.ts";
@@ -11,21 +12,24 @@ import { exitInstruction } from "../vmx/exit.ts";
 import { F } from "../vmx/fields.ts";
 import { displacement, operandInfo, operandsInfo } from "../vmx/operand-info.ts";
 import { EXIT, VMFAIL } from "../vmx/reasons.ts";
-import { clearVmcs, isRegionAddress, leaveVmx, loadVmcs, revisionAt } from "../vmx/region.ts";
+import { clearVmcs, enterVmx, isRegionAddress, leaveVmx, loadVmcs, revisionAt } from "../vmx/region.ts";
 import { invalidateEpt, invalidateVpid, isEptPointer } from "../vmx/spaces.ts";
 import { readField, writeField } from "../vmx/vmread.ts";
 import { NO_POINTER, OUTSIDE, ROOT } from "../vmx/vmx.ts";
 
 // ---- outcomes [SDM 3C 30.2] ----
 
-const NO_FLAGS = { CF: 0n, PF: 0n, AF: 0n, ZF: 0n, SF: 0n, OF: 0n };
-const succeed = (cpu: Processor) => cpu.x.setFlags(NO_FLAGS);
-const failInvalid = (cpu: Processor) => cpu.x.setFlags({ ...NO_FLAGS, CF: 1n });
+/** The flags of arithmetic are clear, but for these. */
+function conclude(cpu: Processor, arithmetic: number): void {
+  cpu.flags = (cpu.u32(S.FLAGS) & ~ARITHMETIC) | arithmetic;
+}
+const succeed = (cpu: Processor) => conclude(cpu, 0);
+const failInvalid = (cpu: Processor) => conclude(cpu, CF);
 /** With a current VMCS its error field says why. */
 function fail(cpu: Processor, code: number): void {
   if (cpu.vmx.currentPointer === NO_POINTER) return failInvalid(cpu);
   cpu.vmx.vmcs.set32(F.INSTRUCTION_ERROR, code);
-  cpu.x.setFlags({ ...NO_FLAGS, ZF: 1n });
+  conclude(cpu, ZF);
 }
 
 /** VMX instructions are undefined in real-address, virtual-8086 and compatibility mode. */
@@ -60,10 +64,7 @@ const vmxon: HelperBody = (cpu, insn) => {
   checkVmxon(cpu);
   const address = pointerOperand(cpu, insn);
   if (!isRegionAddress(address) || revisionAt(cpu, address) === null) return failInvalid(cpu);
-  vmx.operation = ROOT;
-  vmx.vmxonPointer = address;
-  vmx.currentPointer = NO_POINTER;
-  cpu.setU32(S.MONITOR_ARMED, 0);
+  enterVmx(cpu, address);
   succeed(cpu);
 };
 const vmxoff: HelperBody = (cpu, insn) => {

@@ -5,7 +5,7 @@
  * A misconfiguration anywhere on the way comes before a violation, which is what the entries' rights refuse together.
  */
 import type { Fault } from "../core/exceptions.ts";
-import { type Nested, RESERVED_HIGH, type Tables } from "../core/paging.ts";
+import { type Nested, PHYSICAL_BITS, RESERVED_HIGH, type Tables } from "../core/paging.ts";
 import { PAGE } from "../core/physical.ts";
 import type { Access } from "../core/tlb.ts";
 import { EXIT } from "./reasons.ts";
@@ -20,6 +20,8 @@ const R = 1,
   A = 0x100,
   D = 0x200;
 const EPTP_MARKS = 0x40;
+/** The bits of an entry's upper word that belong to the physical address; the others of the address are reserved. */
+const HIGH_OF_PAGE = (1 << (PHYSICAL_BITS - 32)) - 1;
 /** Bits of the exit qualification of a violation, besides the access (2:0) and the rights (5:3) [SDM 3C table 27-7]. */
 const LINEAR_VALID = 0x80,
   OF_LINEAR = 0x100;
@@ -30,6 +32,7 @@ export class Ept implements Nested {
   readonly #vmx: Vmx;
   /** Rights that may be asked for: none for a debugger, who looks whatever they are. */
   readonly #asked: number;
+  /** Its page. */
   #pml4 = 0;
   #marks = false;
   /** Physical page of the last successful translation; entries that the last translation read. */
@@ -51,7 +54,7 @@ export class Ept implements Nested {
 
   /** Takes up an EPTP, which was checked [SDM 3C 24.6.11]. */
   load(low: number, high: number): void {
-    this.#pml4 = ((low & -PAGE) >>> 0) + high * 2 ** 32;
+    this.#pml4 = (low >>> 12) | ((high & HIGH_OF_PAGE) << 20);
     this.#marks = (low & EPTP_MARKS) !== 0;
   }
 
@@ -90,25 +93,27 @@ export class Ept implements Nested {
     return other;
   }
 
+  /** Pages are numbers of at most 28 bits: 24 such steps make a walk of four, so they are integers here. */
   #translate(guestPhysical: number, wanted: number): boolean {
-    const page = Math.floor(guestPhysical / PAGE);
+    const memory = this.#memory,
+      page = (guestPhysical / PAGE) | 0;
     this.#guestPhysical = guestPhysical;
     this.#rights = RIGHTS;
-    this.steps = 0;
     for (let table = this.#pml4, level = 4; ; level--) {
       const shift = 9 * (level - 1),
-        at = table + ((page >>> shift) & 511) * 8,
-        low = this.#memory.read32(at),
-        high = this.#memory.read32(at + 4);
-      this.steps++;
+        offset = ((page >>> shift) & 511) * 8,
+        host = memory.hostOf(table);
+      const low = host === 0 ? memory.read32(table * PAGE + offset) : memory.u32[(host + offset) >> 2]!,
+        high = host === 0 ? memory.read32(table * PAGE + offset + 4) : memory.u32[(host + offset + 4) >> 2]!;
+      this.steps = 5 - level;
       this.#rights &= low;
       if (!(low & RIGHTS)) return this.#refuse(EXIT.eptViolation, wanted);
       const leaf = level === 1 || (level < 4 && (low & PS) !== 0);
       if (isMisconfigured(low, high, level, leaf)) return this.#refuse(EXIT.eptMisconfiguration, wanted);
-      const next = (low >>> 12) + (high & 0xfffff) * 2 ** 20;
-      if (leaf) return this.#accept(at, low, next + (page & ((1 << shift) - 1)), wanted);
-      if (this.#marks && !(low & A)) this.#memory.write32(at, low | A);
-      table = next * PAGE;
+      const next = (low >>> 12) | ((high & HIGH_OF_PAGE) << 20);
+      if (leaf) return this.#accept(table * PAGE + offset, low, next | (page & ((1 << shift) - 1)), wanted);
+      if (this.#marks && !(low & A)) memory.write32(table * PAGE + offset, low | A);
+      table = next;
     }
   }
   #accept(at: number, low: number, page: number, wanted: number): boolean {

@@ -5,7 +5,7 @@
 import type { Decoded } from "../core/decode.ts";
 import type { Processor } from "../core/processor.ts";
 import type { ControlName } from "./controls.ts";
-import { exitInstruction } from "./exit.ts";
+import { abandonInstruction, exitInstruction } from "./exit.ts";
 import { F } from "./fields.ts";
 import { displacement, operandInfo, operandsInfo, tableInfo } from "./operand-info.ts";
 import { EXIT } from "./reasons.ts";
@@ -14,10 +14,9 @@ import { EXIT } from "./reasons.ts";
 export function exitIf(cpu: Processor, control: ControlName, reason: number, qualification = 0, info = 0): void {
   if (cpu.vmx.nonRoot && cpu.vmx.has(control)) exitInstruction(cpu, reason, qualification, info);
 }
-/** Instructions that no guest executes itself [SDM 3C 25.1.2]. */
-export function exitAlways(cpu: Processor, reason: number): void {
-  if (cpu.vmx.nonRoot) exitInstruction(cpu, reason);
-}
+/** Instructions that no guest executes itself [SDM 3C 25.1.2]. True: it is abandoned. */
+export const exitAlways = (cpu: Processor, reason: number): boolean =>
+  cpu.vmx.nonRoot && abandonInstruction(cpu, reason);
 
 // ---- model-specific registers [SDM 3C 25.1.3, 24.6.9] ----
 
@@ -25,11 +24,11 @@ const READ_LOW = 0,
   READ_HIGH = 1024,
   WRITE_LOW = 2048,
   WRITE_HIGH = 3072;
-export function exitByMsr(cpu: Processor, index: number, write: boolean): void {
+/** True: the instruction is abandoned. */
+export function exitByMsr(cpu: Processor, index: number, write: boolean): boolean {
   const { vmx } = cpu;
-  if (!vmx.nonRoot) return;
-  if (!vmx.has("use MSR bitmaps") || isInMsrBitmap(cpu, index, write))
-    exitInstruction(cpu, write ? EXIT.wrmsr : EXIT.rdmsr);
+  if (!vmx.nonRoot || (vmx.has("use MSR bitmaps") && !isInMsrBitmap(cpu, index, write))) return false;
+  return abandonInstruction(cpu, write ? EXIT.wrmsr : EXIT.rdmsr);
 }
 function isInMsrBitmap(cpu: Processor, index: number, write: boolean): boolean {
   const low = index < 0x2000,
@@ -61,7 +60,7 @@ export const PORT_IN = 8,
   PORT_STRING = 16,
   PORT_REPEATED = 32,
   PORT_IMMEDIATE = 64;
-/** `linear`: of the memory operand of INS or OUTS; -1: there is none. */
+/** The instruction is abandoned. `linear`: of the memory operand of INS or OUTS; -1: there is none. */
 export function exitByPort(
   cpu: Processor,
   how: number,
@@ -69,14 +68,9 @@ export function exitByPort(
   bytes: number,
   linear: number,
   info: number,
-): never {
-  const { exit } = cpu.vmx;
-  exit.begin(EXIT.io, (port * 0x10000 + (how | (bytes - 1))) >>> 0);
-  exit.byInstruction = true;
-  exit.instructionInfo = info;
-  exit.guestLinear = linear;
-  cpu.vmx.unwindBy(cpu.pendingFault);
-  throw cpu.pendingFault;
+): void {
+  abandonInstruction(cpu, EXIT.io, (port * 0x10000 + (how | (bytes - 1))) >>> 0, info);
+  cpu.vmx.exit.guestLinear = linear;
 }
 
 // ---- control and debug registers [SDM 3C 25.1.3, table 27-3, 27-4] ----

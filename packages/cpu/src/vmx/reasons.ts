@@ -9,7 +9,6 @@ export const EXIT = {
   nmiWindow: 8,
   taskSwitch: 9,
   cpuid: 10,
-  getsec: 11,
   hlt: 12,
   invd: 13,
   invlpg: 14,

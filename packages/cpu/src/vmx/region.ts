@@ -4,7 +4,7 @@ import { PAGE } from "../core/physical.ts";
 import type { Processor } from "../core/processor.ts";
 import { S } from "../core/state.ts";
 import { REGION, REVISION } from "./vmcs.ts";
-import { NO_POINTER, OUTSIDE } from "./vmx.ts";
+import { NO_POINTER, OUTSIDE, ROOT } from "./vmx.ts";
 
 const PHYSICAL_END = (1 << (PHYSICAL_BITS - 32)) * 2 ** 32;
 export const isRegionAddress = (address: number): boolean => address % PAGE === 0 && address < PHYSICAL_END;
@@ -44,6 +44,15 @@ export function clearVmcs(cpu: Processor, address: number): void {
   memory.write32(address + REGION.launched, 0);
 }
 
+/** VMXON, after its checks. */
+export function enterVmx(cpu: Processor, address: number): void {
+  const { vmx } = cpu;
+  vmx.operation = ROOT;
+  vmx.vmxonPointer = address;
+  vmx.currentPointer = NO_POINTER;
+  cpu.setU32(S.MONITOR_ARMED, 0);
+  announce(cpu, true);
+}
 /** VMXOFF. INIT signals come through again. */
 export function leaveVmx(cpu: Processor): void {
   const { vmx } = cpu;
@@ -52,4 +61,9 @@ export function leaveVmx(cpu: Processor): void {
   vmx.vmxonPointer = NO_POINTER;
   cpu.setU32(S.MONITOR_ARMED, 0);
   cpu.attend();
+  announce(cpu, false);
+}
+function announce(cpu: Processor, on: boolean): void {
+  const { vmxOperation } = cpu.probes;
+  if (vmxOperation.active) vmxOperation.emit({ processor: cpu.id, on, time: cpu.time() });
 }

@@ -17,7 +17,7 @@ const fieldOf = (first: number, n: number) => first + n;
 
 export function saveGuestState(cpu: Processor, ip: number, flags: number): void {
   const { vmcs } = cpu.vmx;
-  for (const [field, at] of CONTROL_STATE) copy(cpu, field, at);
+  saveControlState(cpu);
   for (let n = ES; n <= TR; n++) saveSegment(cpu, n);
   vmcs.setNumber(F.GUEST_RIP, ip);
   copy(cpu, F.GUEST_RSP, S.GPR + 8 * RSP);
@@ -25,22 +25,19 @@ export function saveGuestState(cpu: Processor, ip: number, flags: number): void 
   saveNonRegisterState(cpu);
   saveOptional(cpu);
 }
-const CONTROL_STATE: readonly (readonly [field: number, at: number])[] = [
-  [F.GUEST_CR0, S.CR0],
-  [F.GUEST_CR3, S.CR3],
-  [F.GUEST_CR4, S.CR4],
-  [F.GUEST_SYSENTER_CS, S.SYSENTER_CS],
-  [F.GUEST_SYSENTER_ESP, S.SYSENTER_ESP],
-  [F.GUEST_SYSENTER_EIP, S.SYSENTER_EIP],
-  [F.GUEST_GDTR_BASE, S.GDTR_BASE],
-  [F.GUEST_GDTR_LIMIT, S.GDTR_LIMIT],
-  [F.GUEST_IDTR_BASE, S.IDTR_BASE],
-  [F.GUEST_IDTR_LIMIT, S.IDTR_LIMIT],
-];
-function copy(cpu: Processor, field: number, at: number): void {
-  const { u32 } = cpu.memory;
-  cpu.vmx.vmcs.setWords(field, u32[at >> 2]!, u32[(at >> 2) + 1]!);
+function saveControlState(cpu: Processor): void {
+  copy(cpu, F.GUEST_CR0, S.CR0);
+  copy(cpu, F.GUEST_CR3, S.CR3);
+  copy(cpu, F.GUEST_CR4, S.CR4);
+  copy(cpu, F.GUEST_SYSENTER_CS, S.SYSENTER_CS);
+  copy(cpu, F.GUEST_SYSENTER_ESP, S.SYSENTER_ESP);
+  copy(cpu, F.GUEST_SYSENTER_EIP, S.SYSENTER_EIP);
+  copy(cpu, F.GUEST_GDTR_BASE, S.GDTR_BASE);
+  copy(cpu, F.GUEST_GDTR_LIMIT, S.GDTR_LIMIT);
+  copy(cpu, F.GUEST_IDTR_BASE, S.IDTR_BASE);
+  copy(cpu, F.GUEST_IDTR_LIMIT, S.IDTR_LIMIT);
 }
+const copy = (cpu: Processor, field: number, at: number) => cpu.vmx.vmcs.save(cpu.memory.u32, at, field);
 /** Bits 11:8 of the access rights are reserved and zero. */
 function saveSegment(cpu: Processor, n: number): void {
   const { vmcs } = cpu.vmx,

@@ -218,6 +218,17 @@ test("a violation invalidates what is cached of its linear address for other acc
     assert.is(reach(r, WRITE), THERE);
   }
 });
+test("a violation leaves what is cached of other addresses in the guest's large page", () => {
+  const r = guest();
+  setMode(r, PAGING, 0x10, GUEST_TABLE[4]);
+  entry(r, OFFSET + GUEST_TABLE[4], 0xe7); // 4 MiB
+  assert.is(reach(r, READ, 0x7000), HERE);
+  entry(r, EPT_LEAF, 0);
+  entry(r, EPT_LEAF + 8, 0);
+  assert.is(reach(r, READ, 0x8000), "exit 48");
+  assert.is(reach(r, READ, 0x7000), HERE);
+});
+
 test("the guest's INVLPG and load of CR3 invalidate combined mappings", () => {
   const r = guest({ vpid: 5 });
   assert.is(reach(r, READ), HERE);

@@ -56,6 +56,15 @@ export class Vmcs {
     this.#wide[field] = value;
     this.changed[field] = 1;
   }
+  /** Copies a field to a register, the two words of which begin at this address in S. */
+  load(words: Uint32Array, register: number, field: number): void {
+    words[register >> 2] = this.#words[2 * field]!;
+    words[(register >> 2) + 1] = this.#words[2 * field + 1]!;
+  }
+  /** And a register to a field. */
+  save(words: Uint32Array, register: number, field: number): void {
+    this.setWords(field, words[register >> 2]!, words[(register >> 2) + 1]!);
+  }
   /** All fields at once, `FIELD_COUNT` times 8 bytes. */
   fill(bytes: Uint8Array): void {
     this.bytes.set(bytes);

@@ -6,7 +6,7 @@
  *     const server = net.plug(lan, ({ clock, port }) => new Server({ clock, port }));
  *     const socket = net.socket(lan);
  *     const pc = new Machine({ firmware, networkCards: [{ port: socket }] });
- *     net.join(pcParty(pc), socket);
+ *     net.join(networkParty(pc), socket);
  *     net.run(seconds(1));
  */
 import {

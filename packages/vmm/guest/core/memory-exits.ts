@@ -1,0 +1,124 @@
+/**
+ * EPT violations: the guest accessed registers that somebody mediates, or the hypervisor's own memory, which reads as zeros
+ * and takes no writes (R2.7, R4.3, R4.4). The instruction is emulated.
+ */
+import { MmioRange, Registry } from "../api/intercepts.ts";
+import { Emulator, Outcome } from "../emulate/emulate.ts";
+import { EFER_LMA, GuestContext, GuestRegisters } from "../emulate/guest.ts";
+import { GuestMemory } from "../emulate/memory.ts";
+import { PAGE_FAULT } from "../emulate/operand.ts";
+import { log, logHex } from "../log.ts";
+import { cpuid, vmread, vmwrite, writeCr2 } from "../x86.ts";
+import { injectException, injectExceptionWithCode, isDelivering } from "./events.ts";
+import { Registers } from "./registers.ts";
+import * as V from "./vmcs.ts";
+
+const CR4_PAE: u64 = 0x20;
+const TF: u64 = 0x100;
+const SHADOWS: u64 = 3;
+/** Pending debug exceptions: a single step is over [SDM 3C 24.4.2]. */
+const SINGLE_STEP: u64 = 1 << 14;
+const SEGMENTS: u32 = 6;
+const ADDRESS_SIZES: u32 = 0x80000008;
+/** Exceptions that push an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC [SDM 3A 6.15]. */
+const WITH_CODE: u32 = (1 << 8) | (1 << 10) | (1 << 11) | (1 << 12) | (1 << 13) | (1 << 14) | (1 << 17);
+
+/** Memory as the guest's instructions have it: mediators answer where there are any. */
+export class MediatedMemory extends GuestMemory {
+  private registry: Registry;
+  private last: MmioRange | null = null;
+
+  constructor(registry: Registry, hiddenFirst: u64, hiddenEnd: u64) {
+    super(hiddenFirst, hiddenEnd);
+    this.registry = registry;
+  }
+  isMediated(address: u64): bool {
+    const range = this.registry.mmioAt(address);
+    this.last = range;
+    return range !== null;
+  }
+  /** After `isMediated` said so. */
+  readRegister(address: u64, bytes: u32): u64 {
+    return this.last!.mediator.read(address, bytes);
+  }
+  writeRegister(address: u64, bytes: u32, value: u64): void {
+    this.last!.mediator.write(address, bytes, value);
+  }
+}
+
+export class MemoryExits {
+  readonly memory: MediatedMemory;
+  private context: GuestContext;
+  /** The guest's registers, copied, since an emulator belongs to no processor. */
+  private general: usize;
+  private registers: GuestRegisters;
+  private emulator: Emulator;
+
+  constructor(registry: Registry, hiddenFirst: u64, hiddenEnd: u64) {
+    const general = heap.alloc(offsetof<Registers>()),
+      context = new GuestContext(),
+      guest = new GuestRegisters(general),
+      seen = new MediatedMemory(registry, hiddenFirst, hiddenEnd);
+    this.general = general;
+    this.context = context;
+    this.registers = guest;
+    this.memory = seen;
+    this.emulator = new Emulator(context, guest, seen);
+    const sizes = heap.alloc(16);
+    cpuid(ADDRESS_SIZES, 0, sizes);
+    this.context.physicalBits = load<u32>(sizes) & 0xff;
+  }
+
+  /** False: it cannot be emulated, and the guest cannot go on. */
+  handle(registers: Registers): bool {
+    if (isDelivering()) return false; // a stack or a descriptor table in registers, or in the hypervisor's memory
+    this.take(registers);
+    const outcome = this.emulator.emulate(vmread(V.GUEST_PHYSICAL_ADDRESS));
+    if (outcome === Outcome.REFUSED) {
+      log("cannot emulate: ");
+      logHex(this.emulator.refusal);
+      return false;
+    }
+    if (outcome === Outcome.EXCEPTION) this.raise();
+    else this.giveBack(registers);
+    return true;
+  }
+
+  private take(registers: Registers): void {
+    const context = this.context,
+      guest = this.registers;
+    memory.copy(this.general, changetype<usize>(registers), offsetof<Registers>());
+    guest.set(4, 8, vmread(V.GUEST_RSP));
+    guest.rip = vmread(V.GUEST_RIP);
+    guest.rflags = vmread(V.GUEST_RFLAGS);
+    context.cr0 = vmread(V.GUEST_CR0);
+    context.cr3 = vmread(V.GUEST_CR3);
+    context.cr4 = vmread(V.GUEST_CR4);
+    context.efer = vmread(V.GUEST_EFER);
+    if ((context.cr4 & CR4_PAE) !== 0 && (context.efer & EFER_LMA) === 0)
+      for (let i: u32 = 0; i < 4; i++) context.pdptes[i] = vmread(V.GUEST_PDPTE0 + 2 * i);
+    for (let n: u32 = 0; n < SEGMENTS; n++) {
+      const segment = guest.segment(n);
+      segment.base = vmread(V.GUEST_ES_BASE + 2 * n);
+      segment.limit = <u32>vmread(V.GUEST_ES_LIMIT + 2 * n);
+      segment.rights = <u32>vmread(V.GUEST_ES_ACCESS + 2 * n);
+    }
+  }
+
+  private giveBack(registers: Registers): void {
+    const guest = this.registers;
+    memory.copy(changetype<usize>(registers), this.general, offsetof<Registers>());
+    vmwrite(V.GUEST_RSP, guest.get(4));
+    vmwrite(V.GUEST_RIP, guest.rip);
+    vmwrite(V.GUEST_RFLAGS, guest.rflags);
+    vmwrite(V.GUEST_INTERRUPTIBILITY, vmread(V.GUEST_INTERRUPTIBILITY) & ~SHADOWS);
+    if ((guest.rflags & TF) !== 0) vmwrite(V.GUEST_PENDING_DEBUG, vmread(V.GUEST_PENDING_DEBUG) | SINGLE_STEP);
+  }
+
+  private raise(): void {
+    const exception = this.emulator.exception;
+    if (exception.vector === PAGE_FAULT) writeCr2(exception.address);
+    if (((WITH_CODE >> exception.vector) & 1) !== 0) injectExceptionWithCode(exception.vector, exception.errorCode);
+    else injectException(exception.vector);
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * One disk being deployed, from the first look at it to the end: what the VMM's start makes once, and polls.
+ *
+ *     const deployment = new Deployment(port, source, imageSectors, imageId, done);
+ *     while (!deployment.settled) deployment.poll(now);      // before there is a guest
+ */
+import { CopyPolicy, DeploymentDone } from "../api/disk.ts";
+import { allocate } from "../memory.ts";
+import { FLUSH_CACHE_EXT, IDENTIFY_DEVICE, READ_NATIVE_MAX_EXT, SET_MAX_EXT } from "../storage/ata.ts";
+import { DiskRequest, DiskSink } from "../storage/internal.ts";
+import { Port } from "../storage/port.ts";
+import { Redirect } from "../storage/redirect.ts";
+import { Blocks } from "./blocks.ts";
+import { Copier } from "./copier.ts";
+import { ImageSource } from "./fetch.ts";
+import { Identity, recordSectors, serialBytes } from "./format.ts";
+import { DAMAGED, FINISHED, Persist, UNABLE } from "./persist.ts";
+import { Transfers } from "./transfers.ts";
+
+// Where it stands.
+export const ASKING: u32 = 0;
+/** The record is looked for. */
+export const RECALLING: u32 = 1;
+/** The guest may run. */
+export const COPYING: u32 = 2;
+export const DONE: u32 = 3;
+/** Nothing was changed on the disk: {@link Deployment.refusal} says why. */
+export const REFUSED: u32 = 4;
+
+// Why not.
+export const NO_DISK: u32 = 1;
+/** No addresses of 48 bits, or sectors that are not of 512 bytes (R6.3). */
+export const UNFIT_DISK: u32 = 2;
+/** The image is longer than what the guest would see of the disk (R6.3). */
+export const IMAGE_TOO_LONG: u32 = 3;
+/** The record of an earlier run is damaged: nobody knows which blocks are the guest's. */
+export const RECORD_DAMAGED: u32 = 4;
+
+/** Blocks of 64 KiB, sixteen of them on their way. */
+const blockShift: u32 = 7;
+const poolSize: i32 = 16;
+
+class Answers extends DiskSink {
+  owner: Deployment | null = null;
+
+  done(request: DiskRequest, ok: bool): void {
+    this.owner!.answered(request, ok);
+  }
+}
+
+export class Deployment {
+  stage: u32 = ASKING;
+  refusal: u32 = 0;
+  /** Sectors that the guest sees. */
+  visible: u64 = 0;
+  blocks: Blocks | null = null;
+  copier: Copier | null = null;
+  persist: Persist | null = null;
+  redirect: Redirect | null = null;
+  transfers: Transfers | null = null;
+  /** Sectors a block as a power of two: to be set before the first poll. */
+  shift: u32 = blockShift;
+  pool: i32 = poolSize;
+  private readonly port: Port;
+  private readonly source: ImageSource;
+  private readonly identity: Identity = new Identity();
+  private readonly request!: DiskRequest;
+  private readonly answer: usize;
+  private readonly done: DeploymentDone;
+  private lastFlush: u32 = 0;
+
+  /** @param imageId 32 bytes that name the image and its version, linear */
+  constructor(port: Port, source: ImageSource, imageSectors: u64, imageId: usize, done: DeploymentDone) {
+    this.port = port;
+    this.source = source;
+    this.done = done;
+    this.answer = allocate(512, 512);
+    this.identity.imageSectors = imageSectors;
+    this.identity.imageId = imageId;
+    this.identity.serial = allocate(serialBytes, 8);
+    const answers = new Answers();
+    answers.owner = this;
+    this.request = new DiskRequest(answers);
+    this.request.urgent = true;
+    port.internal.byForce = true;
+    this.ask(IDENTIFY_DEVICE, 0, 0, 512);
+    port.internal.submit(this.request);
+  }
+
+  /** Whether the guest may start: the disk is prepared, or refused. */
+  get settled(): bool {
+    return this.stage >= COPYING && (this.stage !== COPYING || this.port.internal.idle);
+  }
+
+  setPolicy(policy: CopyPolicy): void {
+    if (this.copier !== null) this.copier!.policy = policy;
+  }
+
+  poll(now: u64): void {
+    this.pollQuietly(now);
+    if (this.stage === RECALLING && this.persist!.found !== 0) this.begin();
+    if (this.stage !== COPYING) return;
+    this.copier!.poll(now);
+    if (this.blocks!.complete && this.transfers!.busy === 0) this.conclude();
+  }
+
+  /** As {@link poll}, without background copy: the operator has paused it. */
+  pollQuietly(now: u64): void {
+    this.port.poll(now);
+    if (this.stage !== COPYING) return;
+    this.persist!.poll();
+    this.transfers!.poll(now);
+  }
+
+  answered(request: DiskRequest, ok: bool): void {
+    if (this.stage === COPYING) {
+      this.lastFlush = ok ? 2 : 0;
+      return;
+    }
+    if (request.opcode === IDENTIFY_DEVICE) return ok ? this.identify() : this.refuse(NO_DISK);
+    if (request.opcode === READ_NATIVE_MAX_EXT) return this.place(ok ? request.result + 1 : this.visible);
+    if (ok) this.visible = this.identity.nativeSectors - this.reserve();
+    this.recall();
+  }
+
+  /** [ACS "IDENTIFY DEVICE"] words 10, 83, 100, 106. */
+  private identify(): void {
+    const longAddresses = (load<u16>(this.answer, 2 * 83) & 0x0400) !== 0;
+    const size: u32 = load<u16>(this.answer, 2 * 106);
+    const longSectors = (size & 0xc000) === 0x4000 && (size & 0x1000) !== 0;
+    if (!longAddresses || longSectors) return this.refuse(UNFIT_DISK);
+    this.visible = load<u64>(this.answer, 2 * 100);
+    memory.copy(this.identity.serial, this.answer + 20, serialBytes);
+    this.port.uncached = (load<u16>(this.answer, 2 * 85) & 0x20) === 0;
+    this.ask(READ_NATIVE_MAX_EXT, 0, 0, 0);
+    this.port.internal.submitNext(this.request);
+  }
+
+  /** Chooses what the guest sees (R6.6): the area behind is set up once, and the drive keeps it. */
+  private place(native: u64): void {
+    this.identity.nativeSectors = native;
+    this.identity.shift = this.shift;
+    this.blocks = new Blocks(this.identity.imageSectors, this.shift);
+    const reserve = this.reserve();
+    const there = native - this.visible;
+    const fits = native > reserve && this.identity.imageSectors <= native - reserve;
+    if (there >= reserve || !fits) return this.recall();
+    this.ask(SET_MAX_EXT, native - reserve - 1, 1, 0);
+    this.port.internal.submitNext(this.request);
+  }
+
+  private reserve(): u64 {
+    return recordSectors(this.blocks!.words);
+  }
+
+  private recall(): void {
+    if (this.identity.imageSectors > this.visible) return this.refuse(IMAGE_TOO_LONG);
+    const internal = this.port.internal;
+    this.transfers = new Transfers(this.blocks!, this.source, internal, this.pool);
+    this.redirect = new Redirect(this.port, this.blocks!, this.transfers!, this.visible);
+    this.copier = new Copier(this.blocks!, this.transfers!, this.redirect!);
+    this.persist = new Persist(this.blocks!, internal, this.identity, this.visible);
+    this.persist!.load();
+    this.stage = RECALLING;
+  }
+
+  private begin(): void {
+    const found = this.persist!.found;
+    if (found === DAMAGED) return this.refuse(RECORD_DAMAGED);
+    this.stage = COPYING;
+    this.port.internal.byForce = false;
+    if (found !== UNABLE) this.redirect!.durability = this.persist;
+    if (found === FINISHED) {
+      this.stage = DONE;
+      return this.done.done();
+    }
+    this.port.gate = this.redirect;
+  }
+
+  /** Rule 12: all is local, then durable, then recorded; then the VMM's commands are over for ever. */
+  private conclude(): void {
+    if (this.persist!.found !== UNABLE && !this.persist!.broken) {
+      if (!this.persist!.complete()) return;
+    } else if (this.lastFlush !== 2) {
+      if (this.lastFlush === 0) {
+        this.lastFlush = 1;
+        this.ask(FLUSH_CACHE_EXT, 0, 0, 0);
+        this.port.internal.submit(this.request);
+      }
+      return;
+    }
+    if (!this.port.quiet) return;
+    this.stage = DONE;
+    this.done.done();
+  }
+
+  private refuse(why: u32): void {
+    this.stage = REFUSED;
+    this.refusal = why;
+    this.port.internal.byForce = false;
+  }
+
+  private ask(opcode: u32, lba: u64, count: u32, bytes: u32): void {
+    this.request.opcode = opcode;
+    this.request.lba = lba;
+    this.request.sectors = count;
+    this.request.buffer = this.answer;
+    this.request.bytes = bytes;
+  }
+}

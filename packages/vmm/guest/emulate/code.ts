@@ -1,0 +1,76 @@
+/** The bytes of the instruction at CS:RIP, read one after the other through the guest's paging; at most 15. */
+import { AC, CS, GuestRegisters } from "./guest.ts";
+import { GuestMemory } from "./memory.ts";
+import { Access, Translation, Walker } from "./walk.ts";
+
+export const MAX_LENGTH: u32 = 15;
+
+/** How reading went. After anything but OK bytes read as zero. */
+export enum Fetch {
+  OK,
+  /** A page fault at `faultAddress`. */
+  PAGE_FAULT,
+  TOO_LONG,
+}
+
+export class Code {
+  /** What was read, for whoever wants to tell about it. */
+  bytes: StaticArray<u8> = new StaticArray<u8>(MAX_LENGTH);
+  length: u32 = 0;
+  state: Fetch = Fetch.OK;
+  faultAddress: u64 = 0;
+  errorCode: u32 = 0;
+  private registers: GuestRegisters;
+  private memory: GuestMemory;
+  private walker: Walker;
+  private long: bool = false;
+  private physical: u64 = 0;
+
+  constructor(registers: GuestRegisters, memory: GuestMemory, walker: Walker) {
+    this.registers = registers;
+    this.memory = memory;
+    this.walker = walker;
+  }
+
+  /** Begins anew at CS:RIP; `long`: in 64-bit mode. */
+  begin(long: bool): void {
+    this.long = long;
+    this.length = 0;
+    this.state = Fetch.OK;
+  }
+
+  next(): u32 {
+    if (this.state !== Fetch.OK) return 0;
+    if (this.length === MAX_LENGTH) {
+      this.state = Fetch.TOO_LONG;
+      return 0;
+    }
+    if (!this.locate()) return 0;
+    const byte = this.memory.codeByte(this.physical++);
+    unchecked((this.bytes[this.length++] = <u8>byte));
+    return byte;
+  }
+  /** `count` bytes, least significant first, with the sign of the last. */
+  signed(count: u32): u64 {
+    let value: u64 = 0;
+    for (let shift: u32 = 0; shift < 8 * count; shift += 8) value |= (<u64>this.next()) << shift;
+    const unused = 64 - 8 * count;
+    return <u64>(<i64>(value << unused) >> unused);
+  }
+
+  /** Translates where a page begins: at the first byte, and where the instruction crosses into another page. */
+  private locate(): bool {
+    const r = this.registers;
+    const offset = r.rip + this.length;
+    const linear = this.long ? offset : (r.segment(CS).base + offset) & 0xffffffff;
+    if (this.length !== 0 && (linear & 0xfff) !== 0) return true;
+    if (this.walker.translate(linear, Access.EXECUTE, r.cpl === 3, (r.rflags & AC) !== 0) === Translation.OK) {
+      this.physical = this.walker.physical;
+      return true;
+    }
+    this.state = Fetch.PAGE_FAULT;
+    this.faultAddress = linear;
+    this.errorCode = this.walker.errorCode;
+    return false;
+  }
+}

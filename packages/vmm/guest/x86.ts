@@ -1,0 +1,47 @@
+/**
+ * What the guest's code can do beyond its own memory: each of these is a machine instruction or a few. Addresses are
+ * physical, values are zero-extended.
+ */
+export declare function physRead8(address: u64): u32;
+export declare function physRead16(address: u64): u32;
+export declare function physRead32(address: u64): u32;
+export declare function physRead64(address: u64): u64;
+export declare function physWrite8(address: u64, value: u32): void;
+export declare function physWrite16(address: u64, value: u32): void;
+export declare function physWrite32(address: u64, value: u32): void;
+export declare function physWrite64(address: u64, value: u64): void;
+/** Both addresses are physical; the ranges do not overlap. */
+export declare function physCopy(to: u64, from: u64, bytes: u32): void;
+export declare function physFill(to: u64, value: u32, bytes: u32): void;
+export declare function mmioRead32(address: u64): u32;
+export declare function mmioWrite32(address: u64, value: u32): void;
+export declare function in8(port: u32): u32;
+export declare function in16(port: u32): u32;
+export declare function in32(port: u32): u32;
+export declare function out8(port: u32, value: u32): void;
+export declare function out16(port: u32, value: u32): void;
+export declare function out32(port: u32, value: u32): void;
+/** The time-stamp counter: 1 GHz. */
+export declare function rdtsc(): u64;
+export declare function pause(): void;
+
+// ---- the processor, and VT-x; what fails stops at a known address ----
+
+export declare function rdmsr(index: u32): u64;
+export declare function wrmsr(index: u32, value: u64): void;
+/** EAX, EBX, ECX, EDX go to four words at a linear address. */
+export declare function cpuid(leaf: u32, subleaf: u32, to: usize): void;
+export declare function readCr0(): u64;
+export declare function readCr3(): u64;
+export declare function readCr4(): u64;
+export declare function writeCr2(value: u64): void;
+export declare function writeCr4(value: u64): void;
+export declare function xsetbv(index: u32, value: u64): void;
+export declare function wbinvd(): void;
+/** Selector in TR. */
+export declare function str(): u32;
+/** Limit and base go to ten bytes at a linear address. */
+export declare function sgdt(to: usize): void;
+export declare function sidt(to: usize): void;
+export declare function vmread(field: u32): u64;
+export declare function vmwrite(field: u32, value: u64): void;
