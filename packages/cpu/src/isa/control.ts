@@ -80,7 +80,7 @@ const smsw: HelperBody = (cpu, insn) => {
 /** LMSW writes PE, MP, EM and TS, and never clears PE. */
 const lmsw: HelperBody = (cpu, insn) => {
   const value = Number(cpu.x.read(insn.operands[0]!) & 0xffffn), old = cpu.u32(S.CR0);
-  if (cpu.vmx.nonRoot) exitByLmsw(cpu, value, insn.hasMemory ? cpu.x.linear(cpu.x.address(insn.operands[0]!), 2, false) : -1);
+  if (cpu.vmx.nonRoot) exitByLmsw(cpu, value, insn.hasMemory ? cpu.x.linear(cpu.x.address(insn.operands[0]!), 2, false) : null);
   writeCr0(cpu, keptBits(cpu, 0, old, (old & ~14) | (value & 15) | (old & CR0_PE)), 0);
 };
 const clts: HelperBody = (cpu) => {

@@ -89,7 +89,7 @@ function exitIfWanted(cpu: Processor, port: number, bytes: number): void {
   const { insn } = cpu.x, { name } = insn.def, string = name === "ins" || name === "outs", input = name.startsWith("in");
   const immediate = insn.operands[0]!.kind === "imm" || insn.operands[1]!.kind === "imm";
   const how = (input ? PORT_IN : 0) | (string ? PORT_STRING : 0) | (insn.repeat === "none" ? 0 : PORT_REPEATED) | (immediate ? PORT_IMMEDIATE : 0);
-  exitByPort(cpu, how, port, bytes, string ? stringAddress(cpu, input) : -1, string ? stringInfo(insn) : 0);
+  exitByPort(cpu, how, port, bytes, string ? stringAddress(cpu, input) : null, string ? stringInfo(insn) : 0);
 }
 /** The linear address of the string element, unchecked. */
 function stringAddress(cpu: Processor, input: boolean): number {

@@ -141,4 +141,15 @@ test("the preemption timer: an exit when it is over, none one count before [SDM 
   };
   assert.equal([run(62), run(64)], ["goes on", "left"]);
 });
+test("LMSW from memory in the upper half of the address space tells so, and where (table 27-3)", () => {
+  const r = subject(),
+    upper = -(2 ** 39);
+  r.set({ CR0_MASK: 0xe, CR0_SHADOW: 0 });
+  r.ram.setUint32(AT.tables + 8 * 511, r.ram.getUint32(AT.tables, true), true); // the last entry maps what the first does
+  r.ram.setUint16(0x7000, 0xf, true);
+  r.cpu.setGpr(RAX, BigInt.asUintN(64, BigInt(upper + 0x7000)));
+  const left = r.run("0F 01 30"); // lmsw [rax]
+  assert.is(left?.qualification, (0xf << 16) | (1 << 6) | (3 << 4));
+  assert.is(r.cpu.vmx.vmcs.number(F.GUEST_LINEAR_ADDRESS), upper + 0x7000);
+});
 test.run();

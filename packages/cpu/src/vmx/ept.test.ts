@@ -57,7 +57,7 @@ test("every kind of access with every combination of a page's rights, for users 
           const { outcome, qualification, guestPhysical, guestLinear } = exitOf(r, access, LINEAR + 0x123);
           const flags = read(r, EPT_LEAF) & (A | D);
           if (rights === 2 || rights === 6) {
-            assert.equal([outcome, qualification, guestLinear], ["exit 49", 0, -1], why);
+            assert.equal([outcome, qualification, guestLinear], ["exit 49", 0, null], why);
             assert.is(guestPhysical, GUEST_PHYSICAL + 0x123);
           } else if (rights & (1 << access)) {
             assert.is(outcome, OFFSET + GUEST_PHYSICAL + 0x123, why);
@@ -129,7 +129,7 @@ test("misconfigurations, each bit by itself; the same bits mean nothing in an en
     for (const bit of reserved) {
       set(bit);
       const { outcome, qualification, guestPhysical, guestLinear } = exitOf(r, READ);
-      assert.equal([outcome, qualification, guestLinear], ["exit 49", 0, -1], `${what} bit ${bit}`);
+      assert.equal([outcome, qualification, guestLinear], ["exit 49", 0, null], `${what} bit ${bit}`);
       assert.is(guestPhysical, target);
       set(bit, good & ~7);
       assert.is(exitOf(r, READ).outcome, "exit 48", `${what} bit ${bit}, not present`);

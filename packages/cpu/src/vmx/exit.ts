@@ -13,7 +13,7 @@ import { HAS_CODE, isSoftware, NMI_UNBLOCKING } from "./interruption.ts";
 import { loadMsrArea, storeMsrArea } from "./msr-areas.ts";
 import { ENTRY_FAILURE, EXIT } from "./reasons.ts";
 import { guestFlags, saveGuestState } from "./save-guest.ts";
-import { NO_POINTER, ROOT } from "./vmx.ts";
+import { ROOT } from "./vmx.ts";
 
 /** The instruction at hand causes a VM exit: it did nothing yet, and is abandoned. */
 export function exitInstruction(cpu: Processor, reason: number, qualification = 0, information = 0): never {
@@ -73,7 +73,7 @@ function announce(cpu: Processor, ip: number): void {
     qualification,
     ip,
     interruption: exit.interruptionInfo,
-    guestPhysical: exit.guestPhysical === NO_POINTER ? null : exit.guestPhysical,
+    guestPhysical: exit.guestPhysical,
     time: cpu.time(),
   });
 }
@@ -94,8 +94,8 @@ function recordExit(cpu: Processor): void {
   if (exit.byInstruction) vmcs.set32(F.EXIT_INSTRUCTION_LENGTH, cpu.x.insn.length);
   else if (isSoftware(vectoring) || isSoftware(exit.interruptionInfo))
     vmcs.set32(F.EXIT_INSTRUCTION_LENGTH, eventLength);
-  if (exit.guestLinear !== NO_POINTER) vmcs.setNumber(F.GUEST_LINEAR_ADDRESS, exit.guestLinear);
-  if (exit.guestPhysical !== NO_POINTER) vmcs.setNumber(F.GUEST_PHYSICAL_ADDRESS, exit.guestPhysical);
+  if (exit.guestLinear !== null) vmcs.setNumber(F.GUEST_LINEAR_ADDRESS, exit.guestLinear);
+  if (exit.guestPhysical !== null) vmcs.setNumber(F.GUEST_PHYSICAL_ADDRESS, exit.guestPhysical);
 }
 
 /** VMX-abort indicators [SDM 3C 27.7]. */

@@ -60,13 +60,13 @@ export const PORT_IN = 8,
   PORT_STRING = 16,
   PORT_REPEATED = 32,
   PORT_IMMEDIATE = 64;
-/** The instruction is abandoned. `linear`: of the memory operand of INS or OUTS; -1: there is none. */
+/** The instruction is abandoned. `linear`: of the memory operand of INS or OUTS, or null. */
 export function exitByPort(
   cpu: Processor,
   how: number,
   port: number,
   bytes: number,
-  linear: number,
+  linear: number | null,
   info: number,
 ): void {
   abandonInstruction(cpu, EXIT.io, (port * 0x10000 + (how | (bytes - 1))) >>> 0, info);
@@ -116,8 +116,8 @@ export function exitByClts(cpu: Processor): void {
   if (vmx.nonRoot && vmx.vmcs.low(F.CR0_MASK) & vmx.vmcs.low(F.CR0_SHADOW) & TS)
     exitInstruction(cpu, EXIT.controlRegister, crQualification(0, "clts"));
 }
-/** LMSW: changes to MP, EM and TS count, and setting PE; it cannot clear PE. `linear`: of a memory operand, or -1. */
-export function exitByLmsw(cpu: Processor, value: number, linear: number): void {
+/** LMSW: changes to MP, EM and TS count, and setting PE; it cannot clear PE. `linear`: of a memory operand, or null. */
+export function exitByLmsw(cpu: Processor, value: number, linear: number | null): void {
   const { vmx } = cpu;
   if (!vmx.nonRoot) return;
   const mask = vmx.vmcs.low(F.CR0_MASK),
@@ -126,7 +126,7 @@ export function exitByLmsw(cpu: Processor, value: number, linear: number): void 
   const changed = ((value ^ shadow) & mask & 0xe) | (value & ~shadow & mask & pe);
   if (changed === 0) return;
   const { exit } = vmx,
-    memory = linear >= 0 ? 1 << 6 : 0;
+    memory = linear === null ? 0 : 1 << 6;
   exit.begin(EXIT.controlRegister, (crQualification(0, "lmsw") | memory | (value << 16)) >>> 0);
   exit.byInstruction = true;
   exit.guestLinear = linear;

@@ -118,7 +118,7 @@ test("PDPTEs that EPT refuses cause a VM exit, of no linear address, and none of
     assert.is(r.p.pendingFault.vector, VM_EXIT);
     assert.equal(
       [exit.reason, exit.qualificationLow, exit.guestPhysical, exit.guestLinear],
-      [reason, qualification, 0x30020, -1],
+      [reason, qualification, 0x30020, null],
     );
     assert.is(r.p.number(S.PDPTE), 0);
   }

@@ -26,9 +26,9 @@ export class Exit {
   instructionInfo = 0;
   interruptionInfo = 0;
   errorCode = 0;
-  /** -1: not written. */
-  guestLinear = -1;
-  guestPhysical = -1;
+  /** Null: not written. */
+  guestLinear: number | null = null;
+  guestPhysical: number | null = null;
   /** The instruction at hand caused it, so that its length is of interest. */
   byInstruction = false;
 
@@ -37,7 +37,7 @@ export class Exit {
     this.qualificationLow = qualification >>> 0;
     this.qualificationHigh = Math.floor(qualification / 2 ** 32) >>> 0;
     this.instructionInfo = this.interruptionInfo = this.errorCode = 0;
-    this.guestLinear = this.guestPhysical = NO_POINTER;
+    this.guestLinear = this.guestPhysical = null;
     this.byInstruction = false;
   }
 }

@@ -70,6 +70,11 @@ export class Copier {
     }
   }
 
+  /** When it wants to look again. */
+  dueAt(now: u64): u64 {
+    return now + min<u64>(this.idleInterval, 1_000_000);
+  }
+
   /** How often the guest asks. */
   private watch(now: u64): void {
     const seen = this.redirect.seenCommands;

@@ -1,13 +1,15 @@
 /**
  * One disk being deployed, from the first look at it to the end: what the VMM's start makes once, and polls.
  *
- *     const deployment = new Deployment(port, source, imageSectors, imageId, done);
+ *     const deployment = new Deployment(ahci, port, source, imageSectors, imageId, done);
  *     while (!deployment.settled) deployment.poll(now);      // before there is a guest
  */
 import { CopyPolicy, DeploymentDone } from "../api/disk.ts";
+import { Periodic } from "../api/intercepts.ts";
 import { allocate } from "../memory.ts";
 import { FLUSH_CACHE_EXT, IDENTIFY_DEVICE, READ_NATIVE_MAX_EXT, SET_MAX_EXT } from "../storage/ata.ts";
 import { DiskRequest, DiskSink } from "../storage/internal.ts";
+import { AhciMediator } from "../storage/mediator.ts";
 import { Port } from "../storage/port.ts";
 import { Redirect } from "../storage/redirect.ts";
 import { Blocks } from "./blocks.ts";
@@ -39,6 +41,7 @@ export const RECORD_DAMAGED: u32 = 4;
 /** Blocks of 64 KiB, sixteen of them on their way. */
 const blockShift: u32 = 7;
 const poolSize: i32 = 16;
+const soon: u64 = 50_000;
 
 class Answers extends DiskSink {
   owner: Deployment | null = null;
@@ -48,7 +51,7 @@ class Answers extends DiskSink {
   }
 }
 
-export class Deployment {
+export class Deployment extends Periodic {
   stage: u32 = ASKING;
   refusal: u32 = 0;
   /** Sectors that the guest sees. */
@@ -61,6 +64,7 @@ export class Deployment {
   /** Sectors a block as a power of two: to be set before the first poll. */
   shift: u32 = blockShift;
   pool: i32 = poolSize;
+  private readonly ahci: AhciMediator;
   private readonly port: Port;
   private readonly source: ImageSource;
   private readonly identity: Identity = new Identity();
@@ -69,8 +73,22 @@ export class Deployment {
   private readonly done: DeploymentDone;
   private lastFlush: u32 = 0;
 
-  /** @param imageId 32 bytes that name the image and its version, linear */
-  constructor(port: Port, source: ImageSource, imageSectors: u64, imageId: usize, done: DeploymentDone) {
+  /**
+   * Boot; the controller is attached.
+   * @param port of the disk
+   * @param imageId 32 bytes that name the image and its version, linear
+   * @param done told when the disk needs the VMM no more
+   */
+  constructor(
+    ahci: AhciMediator,
+    port: Port,
+    source: ImageSource,
+    imageSectors: u64,
+    imageId: usize,
+    done: DeploymentDone,
+  ) {
+    super();
+    this.ahci = ahci;
     this.port = port;
     this.source = source;
     this.done = done;
@@ -98,6 +116,7 @@ export class Deployment {
 
   poll(now: u64): void {
     this.pollQuietly(now);
+    this.due = this.dueAt(now);
     if (this.stage === RECALLING && this.persist!.found !== 0) this.begin();
     if (this.stage !== COPYING) return;
     this.copier!.poll(now);
@@ -106,10 +125,17 @@ export class Deployment {
 
   /** As {@link poll}, without background copy: the operator has paused it. */
   pollQuietly(now: u64): void {
-    this.port.poll(now);
+    this.ahci.poll(now);
     if (this.stage !== COPYING) return;
     this.persist!.poll();
     this.transfers!.poll(now);
+  }
+
+  /** Hardware is looked at every 50 us while something is under way. */
+  private dueAt(now: u64): u64 {
+    if (this.ahci.busy || this.stage < COPYING || (this.stage === COPYING && this.blocks!.complete)) return now + soon;
+    if (this.stage !== COPYING) return u64.MAX_VALUE;
+    return this.transfers!.busy !== 0 ? now + soon : this.copier!.dueAt(now);
   }
 
   answered(request: DiskRequest, ok: bool): void {

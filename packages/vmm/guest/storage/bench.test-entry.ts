@@ -71,7 +71,7 @@ let deployment: Deployment | null = null;
 export function start(imageSectors: u64, shift: u32, pool: i32): void {
   const id = allocate(32, 8);
   store<u64>(id, 0x1234);
-  deployment = new Deployment(port!, network, imageSectors, id, finished);
+  deployment = new Deployment(ahci!, port!, network, imageSectors, id, finished);
   deployment!.shift = shift;
   deployment!.pool = pool;
 }
@@ -104,7 +104,7 @@ export function timesDone(): u32 {
 }
 
 export function handBack(): bool {
-  return port!.handBack();
+  return ahci!.handBack();
 }
 
 export function moderate(idle: u64, chunk: u32): void {
@@ -121,12 +121,12 @@ export function write(address: u64, bytes: u32, value: u64): void {
 }
 
 export function poll(now: u64, copy: bool): void {
-  ahci!.poll(now);
   if (deployment !== null) {
     if (copy || deployment!.stage < 2) deployment!.poll(now);
     else deployment!.pollQuietly(now);
     return;
   }
+  ahci!.poll(now);
   if (transfers === null) return;
   transfers!.poll(now);
   if (copy) copier!.poll(now);

@@ -2,7 +2,7 @@
  * Between the guest and its AHCI controller: every access to the controller's registers comes here (8.1). All ports are
  * mediated, since any of them could point a device at the VMM's memory; one of them has the disk that is deployed.
  */
-import { MmioMediator } from "../api/mmio.ts";
+import { MmioMediator } from "../api/intercepts.ts";
 import { mmioRead32, mmioWrite32 } from "../x86.ts";
 import {
   CAP,
@@ -55,6 +55,24 @@ export class AhciMediator extends MmioMediator {
       const port = unchecked(this.ports[i]);
       if (port !== null) port.poll(now);
     }
+  }
+
+  /** De-virtualization: the hardware is the guest's. To be asked again until it says true; then nothing comes here. */
+  handBack(): bool {
+    for (let i = 0; i < this.ports.length; i++) {
+      const port = unchecked(this.ports[i]);
+      if (port !== null && !port.handBack()) return false;
+    }
+    return true;
+  }
+
+  /** Whether something is under way that does not wait for the guest. */
+  get busy(): bool {
+    for (let i = 0; i < this.ports.length; i++) {
+      const port = unchecked(this.ports[i]);
+      if (port !== null && port.busy) return true;
+    }
+    return false;
   }
 
   /** Registers are read as whole words; 8 bytes are two of them, the low one first. */

@@ -135,6 +135,11 @@ export class Port extends PortOwner {
     return same && this.kept === 0 && this.out === 0 && this.internal.idle;
   }
 
+  /** Whether it should be polled soon. */
+  get busy(): bool {
+    return this.kept !== 0 || this.out !== 0 || !this.internal.idle;
+  }
+
   /**
    * De-virtualization (section 12, D1): the hardware gets the guest's list, and the guest has all that the mediator kept.
    * To be called with the port quiet, and nothing after it.

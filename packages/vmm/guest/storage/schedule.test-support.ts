@@ -3,6 +3,7 @@
  * network brings something, or not. The oracle knows only what the guest wrote and when; each sector holds a version, so
  * that every read says what it saw.
  */
+import { blankDisk } from "@castaway/devices";
 import { Random } from "@castaway/kit";
 import {
   Bench,
@@ -21,6 +22,8 @@ import {
 
 const sectors = 0x300;
 const shift = 3;
+/** What a record takes of the disk. */
+const record = 24;
 
 /** What sector `lba` holds in `version`: the image is version 1, garbage of before 0. */
 function contents(lba: number, version: number, into: Uint8Array): void {
@@ -53,11 +56,14 @@ type Outstanding = {
 const anything = -2;
 
 export class Guest {
-  readonly bench: Bench;
+  bench: Bench;
   readonly random: Random;
   readonly #imageSectors: number;
   /** By sector: the versions that may be there. */
   readonly #may: Set<number>[] = [];
+  /** The same after a power cut. Versions come in the order of their writes, and each may fall back to any since. */
+  readonly #durable: Set<number>[] = [];
+  readonly #image: Uint8Array;
   readonly #open = new Map<number, Outstanding>();
   #versions = 1;
   #completed = 0;
@@ -65,24 +71,60 @@ export class Guest {
   reads = 0;
   writes = 0;
 
-  constructor(seed: string) {
+  constructor(seed: string, whole = false) {
     this.random = new Random(seed);
     this.#imageSectors = this.random.pick([sectors, sectors - 5, 0x123, 64]);
     const image = new Uint8Array(this.#imageSectors * 512);
     for (let lba = 0; lba < this.#imageSectors; lba++) contents(lba, 1, image.subarray(lba * 512, lba * 512 + 512));
-    this.bench = new Bench({ sectors, image, shift, pool: this.random.pick([2, 4, 8]) });
+    this.#image = image;
+    const pool = this.random.pick([2, 4, 8]);
+    const medium = blankDisk((sectors + (whole ? record : 0)) * 512);
+    this.bench = new Bench({ sectors: medium.sectors, image, shift, pool, whole, medium });
     const { bench } = this;
     const sector = new Uint8Array(512);
     for (let lba = 0; lba < sectors; lba++) {
       contents(lba, 0, sector);
       bench.medium.write(lba, sector);
       this.#may.push(new Set([lba < this.#imageSectors ? 1 : 0]));
+      this.#durable.push(new Set(this.#may[lba]));
     }
+    this.#settle();
+  }
+
+  #settle(): void {
+    const { bench } = this;
     bench.vmm.moderate(BigInt(this.random.pick([0, 50_000, 2_000_000])), this.random.pick([1, 2, 4]));
     bench.copying = this.random.chance(0.8);
     bench.vmm.setRoom(this.random.pick([1, 3, 64]));
     bench.start();
     bench.before = () => this.#world();
+  }
+
+  /** The power fails, wherever the VMM is: what was written since the last FLUSH may be lost, sector by sector. */
+  powerCut(): void {
+    this.drain();
+    for (let i = this.random.below(30); i > 0; i--) this.#world();
+    const { medium, drive } = this.bench;
+    drive.powerCut(this.random);
+    this.bench = new Bench({
+      image: this.#image,
+      shift,
+      pool: 4,
+      whole: true,
+      medium,
+      visible: drive.persistentSectors,
+    });
+    if (this.bench.vmm.found() === 4) throw new Error("the record is damaged");
+    for (const [lba, may] of this.#may.entries()) for (const one of this.#durable[lba]) may.add(one);
+    this.#completed = this.#resets = 0;
+    this.#settle();
+  }
+
+  /** FLUSH: what may be there now is all that may be there after a power cut. */
+  flush(): void {
+    this.drain();
+    this.#alone(0xea);
+    for (const [lba, may] of this.#may.entries()) this.#durable[lba] = new Set(may);
   }
 
   /** Something happens, or nothing. */
@@ -228,6 +270,7 @@ export class Guest {
     for (let i = 0; i < count; i++) {
       if (write) {
         this.#may[lba + i] = new Set([version, ...allowed[i]]);
+        for (const one of this.#may[lba + i]) this.#durable[lba + i].add(one);
         continue;
       }
       const at = buffer(slot) + i * 512;
@@ -244,8 +287,12 @@ export class Guest {
 
   /** Commands that are not the medium's, alone on the port. */
   #simple(): void {
-    const { bench, random } = this;
-    const command = random.pick([0xec, 0xe7, 0xea, 0xe5, 0x27]);
+    const { random } = this;
+    this.#alone(random.pick([0xec, 0xe5, 0x27]));
+  }
+
+  #alone(command: number): void {
+    const { bench } = this;
     const regions: [number, number][] = command === 0xec ? [[buffer(0), 512]] : [];
     bench.prepare(0, { command, regions });
     bench.write(PxCI, 1);
@@ -280,6 +327,7 @@ export class Guest {
       for (let i = 0; i < count; i++) for (const one of [version, ...allowed[i]]) this.#may[lba + i].add(one);
     }
     for (const lba of empty) this.#may[lba].add(anything);
+    for (const [lba, may] of this.#may.entries()) for (const one of may) this.#durable[lba].add(one);
     this.#open.clear();
     if (how === "comreset") this.#comreset();
     ram.fill(0xdd, buffer(0), buffer(32));

@@ -11,4 +11,18 @@ for (let seed = 0; seed < 12; seed++) {
   });
 }
 
+for (let seed = 0; seed < 6; seed++) {
+  test(`seed ${seed}: power cuts lose nothing that the guest has flushed (R6.5)`, () => {
+    const guest = new Guest(`power ${seed}`, true);
+    for (let i = 0; i < 6; i++) {
+      for (let j = 0; j < 4; j++) {
+        guest.phase();
+        if (guest.random.chance(0.5)) guest.flush();
+      }
+      guest.powerCut();
+    }
+    guest.finish();
+  });
+}
+
 test.run();
