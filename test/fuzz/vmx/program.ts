@@ -284,7 +284,7 @@ function chooseControls(p: Processor, values: Values, calm: boolean, random: Ran
   const cr0 = values.get("GUEST_CR0")!;
   for (const { name } of CONTROLS as readonly Control[]) {
     const each = name as ControlName;
-    if (RARE.includes(each) ? !calm && random.below(6) === 0 : random.below(4) === 0) on.add(each);
+    if (RARE.includes(each) ? random.below(calm ? 16 : 6) === 0 : random.below(4) === 0) on.add(each);
   }
   if (random.below(4) > 0) on.add("use MSR bitmaps").add("use I/O bitmaps");
   if (random.below(3) > 0) on.add("enable EPT");

@@ -1,6 +1,6 @@
 /**
  * `npm run fuzz -- vmx`: random virtual machines, guest and host, on the evaluator and the interpreter. The interpreter's
- * run is cut elsewhere, and both are saved and restored into each other at random instants. No exception of the host, no
+ * run is cut elsewhere, and it goes on from saved states, its own and the evaluator's, in another machine. No exception of the host, no
  * hang, virtual time goes on, and equal digests. `--seed N` repeats one machine.
  */
 import { Cpu, modelNamed, withFeatures } from "@castaway/cpu";
@@ -17,10 +17,14 @@ const NANOSECONDS = 100_000;
 const model = withFeatures(modelNamed("skylake"), ["vmx", "ept", "vpid", "unrestrictedGuest", "monitor"]);
 const machineOf = (executor: "evaluator" | "interpreter") => new Cpu({ memory: MEMORY, model, executor });
 
+/** A machine as it is made: nothing of one seed is left for the next. */
+const blank = machineOf("evaluator").save();
+
 /** How the interpreter's run differs from the evaluator's, bit by bit. */
 const CUT = 1,
-  SWAPPED = 2;
-type Pair = [oracle: Cpu, subject: Cpu];
+  RESTORED = 2;
+/** The spare one was left as it was when the other took its place. */
+type Machines = readonly [oracle: Cpu, subject: Cpu, spare: Cpu];
 
 /** Something from outside, the same for every processor: an NMI, an interrupt, INIT or SIPI. */
 function disturb(cpu: Cpu, random: Random): void {
@@ -48,14 +52,15 @@ function follow(cpu: Cpu, target: Cpu, random: Random): void {
 }
 
 /** One machine on both; the failure, or "". */
-function runSeed(seed: number, pair: Pair, how: number): string {
+function runSeed(seed: number, machines: Machines, how: number): string {
   let name = "";
-  for (const cpu of pair) {
-    cpu.reset();
+  for (const cpu of machines) {
+    cpu.restore(blank);
     name = loadMachine(cpu, new Random(seed));
     cpu.processors[0]!.apic!.write(0xfee000f0, 4, 0x1ff);
   }
-  let [oracle, subject] = pair;
+  const [oracle] = machines;
+  let [, subject, spare] = machines;
   const random = new Random(seed ^ 0x2f6b3a91),
     cuts = new Random(seed);
   for (let slice = 0; slice < SLICES; slice++) {
@@ -69,11 +74,9 @@ function runSeed(seed: number, pair: Pair, how: number): string {
       reason = oracle.run({ instructions, nanoseconds: NANOSECONDS }).reason;
       if (how & CUT && reason === "limit") follow(subject, oracle, cuts);
       else subject.run({ instructions, nanoseconds: NANOSECONDS });
-      if (how & SWAPPED && cuts.below(2) === 0) {
-        const saved = oracle.save();
-        oracle.restore(subject.save());
-        subject.restore(saved);
-        [oracle, subject] = [subject, oracle];
+      if (how & RESTORED && cuts.below(2) === 0) {
+        spare.restore((cuts.below(2) === 0 ? oracle : subject).save());
+        [subject, spare] = [spare, subject];
       }
     } catch (e) {
       return `${place}: the host threw ${e instanceof Error ? e.stack : String(e)}`;
@@ -101,27 +104,28 @@ export function fuzzVmx(seconds: number, first: number, only: boolean): void {
   let entries = 0,
     refusals = 0,
     inGuest = 0;
-  const fresh = (): Pair => {
-    const pair: Pair = [machineOf("evaluator"), machineOf("interpreter")];
-    const { probes } = pair[0];
+  const fresh = (): Machines => {
+    const made = [machineOf("evaluator"), machineOf("interpreter"), machineOf("interpreter")] as const;
+    const { probes } = made[0];
     probes.vmExit.on(({ reason }) => exits.set(exitName(reason), (exits.get(exitName(reason)) ?? 0) + 1));
     probes.vmEntry.on(() => entries++);
     probes.vmRefused.on(() => refusals++);
-    return pair;
+    return made;
   };
-  let pair = fresh();
+  let machines = fresh();
   const end = Date.now() + seconds * 1000;
   for (let seed = first; Date.now() < end && counts.failed < 10; seed++) {
     const how = seed % 4,
-      failure = runSeed(seed, pair, how);
-    if (pair[0].processors[0]!.vmx.operation === NON_ROOT) inGuest++;
+      failure = runSeed(seed, machines, how);
+    if (machines[0].processors[0]!.vmx.operation === NON_ROOT) inGuest++;
     if (failure === "") counts.passed++;
     else {
       counts.failed++;
       console.log(failure);
-      pair = fresh();
-      if (how !== 0) console.log(`    ${runSeed(seed, pair, 0) === "" ? "equal" : "different"} if it is run straight`);
-      pair = fresh();
+      machines = fresh();
+      if (how !== 0)
+        console.log(`    ${runSeed(seed, machines, 0) === "" ? "equal" : "different"} if it is run straight`);
+      machines = fresh();
     }
     if (only) break;
   }
