@@ -99,7 +99,7 @@ export class Target {
   asking: u32 = NOTHING;
   private readonly card: E1000;
   private readonly tags: Tags;
-  private readonly trip: RoundTrip;
+  private readonly trip: RoundTrip = new RoundTrip();
   private readonly queries: StaticArray<Query> = new StaticArray<Query>(QUERIES);
   private turn: u32 = 0;
   private due: u64 = 0;
@@ -108,11 +108,15 @@ export class Target {
   /** When the audition of all who answer ends; 0: nobody has answered. */
   private decideAt: u64 = 0;
 
-  constructor(card: E1000, tags: Tags, trip: RoundTrip) {
+  constructor(card: E1000, tags: Tags) {
     this.card = card;
     this.tags = tags;
-    this.trip = trip;
     for (let i: u32 = 0; i < QUERIES; i++) this.queries[i] = new Query();
+  }
+
+  /** How long it takes to answer a question, in ns; 0 before it was found. */
+  get time(): u64 {
+    return this.trip.smooth;
   }
 
   /** Looks for it from now on. */
