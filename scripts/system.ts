@@ -11,6 +11,7 @@
  *     npm run system -- gdb                    the real gdb debugs the machine, see docs/debugging.md
  *     npm run system -- lockstep               a boot beside QEMU, instruction by instruction, see docs/lockstep.md
  *     npm run system -- net                    machines on a simulated network
+ *     npm run system -- vmm                    the VMM's image
  *     npm run system -- cpu paging             the programs whose name contains "paging"; also: --only paging
  *     npm run system -- cpu --oracles          asks QEMU and Bochs too, and installs them if need be
  *     npm run system -- cpu --raw              what each of them prints; --verbose: each outcome that is summed up too
@@ -22,6 +23,7 @@ import { systemGdb } from "../test/system/gdb.ts";
 import { systemLockstep } from "../test/system/lockstep.ts";
 import { systemNet } from "../test/system/net.ts";
 import { systemPc } from "../test/system/pc.ts";
+import { systemVmm } from "../test/system/vmm.ts";
 import { type Counts, finish } from "./counts.ts";
 
 /** A later group is a line here. */
@@ -34,6 +36,7 @@ const groups: Record<string, (options: SystemOptions) => Promise<Counts>> = {
   lockstep: systemLockstep,
   determinism: systemDeterminism,
   net: systemNet,
+  vmm: systemVmm,
 };
 
 const args = process.argv.slice(2);

@@ -25,6 +25,7 @@ const suites: Suite[] = [
   { name: "pc", command: "npm run --silent system -- pc", minutes: 4 },
   { name: "determinism", command: "npm run --silent system -- determinism", minutes: 4 },
   { name: "net", command: "npm run --silent system -- net", minutes: 6 },
+  { name: "vmm", command: "npm run --silent system -- vmm", minutes: 4 },
   { name: "browser", command: "npm run --silent system -- browser", minutes: 3 },
   { name: "gdb", command: "npm run --silent system -- gdb", minutes: 2 },
   { name: "lockstep", command: "npm run --silent system -- lockstep", minutes: 2 },

@@ -36,9 +36,13 @@ const ALIGNMENT = 16;
 /** INT3 between functions. */
 const FILLER = 0xcc;
 
-/** @param extra symbols whose addresses are known beforehand */
-export function link(pieces: readonly Piece[], address: number, extra: Readonly<Record<string, number>> = {}): Linked {
-  const symbols = new Map(Object.entries(extra));
+/** @param extra other symbols, when it is known where the pieces end */
+export function link(
+  pieces: readonly Piece[],
+  address: number,
+  extra: (end: number, addressOf: (symbol: string) => number) => Readonly<Record<string, number>> = () => ({}),
+): Linked {
+  const symbols = new Map<string, number>();
   const placed: Placed[] = [];
   let end = address;
   for (const { symbol, name, kind, code } of pieces) {
@@ -51,6 +55,7 @@ export function link(pieces: readonly Piece[], address: number, extra: Readonly<
   }
   const addressOf = (symbol: string) =>
     symbols.get(symbol) ?? impossible("a symbol that is used is defined", { symbol });
+  for (const [symbol, value] of Object.entries(extra(end, addressOf))) symbols.set(symbol, value);
   const bytes = new Uint8Array(end - address).fill(FILLER);
   const lines: { address: number; from: number }[] = [];
   for (const [n, { code }] of pieces.entries()) {

@@ -34,6 +34,7 @@ export declare function cpuid(leaf: u32, subleaf: u32, to: usize): void;
 export declare function readCr0(): u64;
 export declare function readCr3(): u64;
 export declare function readCr4(): u64;
+export declare function readCr2(): u64;
 export declare function writeCr2(value: u64): void;
 export declare function writeCr4(value: u64): void;
 export declare function xsetbv(index: u32, value: u64): void;
@@ -45,3 +46,18 @@ export declare function sgdt(to: usize): void;
 export declare function sidt(to: usize): void;
 export declare function vmread(field: u32): u64;
 export declare function vmwrite(field: u32, value: u64): void;
+export declare function lidt(from: usize): void;
+export declare function cli(): void;
+export declare function hlt(): void;
+/** From now on `new` stops: there is no memory left. */
+export declare function endAllocation(): void;
+/** Continues at a linear address with an argument in RDI; never comes back. */
+export declare function jump(linear: usize, argument: usize): void;
+
+// ---- linear addresses of assembler stubs ----
+
+/** The entry for vector 0; each has 16 bytes. */
+export declare function addr_vectors(): usize;
+/** Runs in its page of the low window: back to real mode, and on with the first disk's boot sector. */
+export declare function addr_bootDisk(): usize;
+export declare function addr_bootDiskEnd(): usize;

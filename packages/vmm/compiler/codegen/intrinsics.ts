@@ -242,8 +242,8 @@ function* intrinsics(): Iterable<[string, Intrinsic]> {
       yield [`${kind}Write${bits}`, { signature: `I${letter}v`, emit: (g) => physicalWrite(g, size) }];
     }
   }
-  yield ["physCopy", stub("IIIv", "physCopy")];
-  yield ["physFill", stub("IiIv", "physFill")];
+  yield ["physCopy", stub("IIiv", "physCopy")];
+  yield ["physFill", stub("Iiiv", "physFill")];
   yield ["vmEnter", stub("iii", "vmEnter")];
   yield ["vmread", { signature: "iI", emit: vmread }];
   yield ["vmwrite", { signature: "iIv", emit: vmwrite }];
@@ -303,17 +303,27 @@ function* intrinsics(): Iterable<[string, Intrinsic]> {
 }
 export const x86: ReadonlyMap<string, Intrinsic> = new Map(intrinsics());
 
+/** Where AssemblyScript goes when something is wrong: it never comes back. */
+const abort: Intrinsic = {
+  signature: "iiiiv",
+  emit: (g) => {
+    for (const v of g.stack.splice(g.stack.length - 4)) g.drop(v);
+    g.asm.undefined();
+  },
+};
+
+function known(module: string, name: string): Intrinsic | undefined {
+  if (module === "env" && name === "abort") return abort;
+  if (module !== "x86") return undefined;
+  const symbol = /^addr_(\w+)$/.exec(name)?.[1];
+  return symbol === undefined ? x86.get(name) : giving("i", (g, to) => void g.asm.address(to, symbol));
+}
+
 const letter = (type: string) => (type === "i64" ? "I" : "i");
 
 /** @throws {UnsupportedError} if nothing of that name and type can be imported */
 export function intrinsicOf({ imported, type, name, index }: WasmFunction): Intrinsic {
-  const address = /^addr_(\w+)$/.exec(imported?.name ?? "")?.[1];
-  const intrinsic =
-    imported?.module !== "x86"
-      ? undefined
-      : address === undefined
-        ? x86.get(imported.name)
-        : giving("i", (g, to) => void g.asm.address(to, address));
+  const intrinsic = imported && known(imported.module, imported.name);
   if (intrinsic === undefined) throw new UnsupportedError(`the import ${name} is unknown`, 0, index);
   const declared = [...type.parameters, ...type.results].map(letter).join("") + (type.results.length === 0 ? "v" : "");
   if (declared !== intrinsic.signature)
