@@ -70,7 +70,7 @@ export class AoeClient extends ImageSource {
   /** The target was asked anew without a loss. */
   private refreshes: bool = false;
   private newsAt: u64 = 0;
-  /** Whether a long frame has come since it flows; and whether none ever will. */
+  /** Whether a long frame has come since it flows; and whether none is asked for. */
   private provenLong: bool = false;
   private onlySmall: bool = false;
 
@@ -216,9 +216,9 @@ export class AoeClient extends ImageSource {
     this.provenLong = false;
   }
 
-  /** The target is looked for again. If no long frame ever came, then perhaps because none can. */
+  /** The target is looked for again. If no long frame came, then perhaps because none can: the other kind is tried. */
   private lose(now: u64): void {
-    if (!this.provenLong && this.exchange.perFrame > SMALL) this.onlySmall = true;
+    if (!this.provenLong) this.onlySmall = this.exchange.perFrame > SMALL;
     this.flows = false;
     this.refreshes = false;
     this.exchange.giveUpAll();

@@ -159,6 +159,7 @@ export class Exchange {
   /** Gives up what has not been heard of for too long. @returns whether the target is gone */
   expire(now: u64): bool {
     let lost = false;
+    if (this.inFlight === 0) return false;
     for (let i: u32 = 0; i < REQUESTS; i++) {
       const request = unchecked(this.requests[i]);
       if (request.of === null) continue;
