@@ -75,6 +75,24 @@ test("eight bytes are two accesses, the lower half first", () => {
   );
 });
 
+test("ModRM and SIB without base: relative to RIP, absolute, or an index alone", () => {
+  assert.is(same(long("67 8b 04 25 00 00 00 b0")).outcome, "done");
+  assert.is(same(long("8b 04 35 00 00 00 00")).outcome, "done");
+  assert.is(same(long("67 8b 05 f9 ef ff af")).outcome, "done");
+});
+
+test("an operand that is not wholly canonical is #GP or #SS, not a page fault", () => {
+  assert.is(same(long("8b 06", { [RSI]: 0x7fff_ffff_fffen })).outcome, "exception 13(0)");
+  assert.is(same(long("8b 04 24", { [RSP]: 0x7fff_ffff_fffen })).outcome, "exception 12(0)");
+  assert.is(same(long("8b 06", { [RSI]: 0x7fff_ffff_fffcn })).outcome, "exception 14(0) at 7ffffffffffc");
+});
+
+test("EIP wraps at 4 GiB", () => {
+  const segments = { CS: { base: 0x1002n, limit: 0xffffffff } };
+  assert.is(same({ ...long("8b 06"), mode: "protected32", segments }).outcome, "done");
+  assert.is(emulated.words[16]!, 0n);
+});
+
 test("a repeated instruction is emulated once for each exit", () => {
   same(long("f3 a5", { [RCX]: 2 })); // rep movsd
   assert.equal([...emulated.words.slice(16, 17)], [0x1000n]);

@@ -1,6 +1,6 @@
 /**
- * An instruction carried out twice, from the same state: by the emulated processor, whose device answers at REGISTERS, and
- * by the VMM's emulator in V8. What differs is a text.
+ * An instruction carried out by the emulated processor, whose device answers at REGISTERS, and by the VMM's emulator in V8,
+ * from the state that the processor leaves when it may not access the device. What differs is a text.
  */
 import { Cpu, type FlatMode, GPR_NAMES } from "@castaway/cpu";
 import Long from "long";
@@ -62,23 +62,19 @@ interface Exports {
 class Device {
   answers: readonly number[] = [];
   log: string[] = [];
-  first = -1;
   #reads = 0;
 
   begin(answers: readonly number[]): void {
     this.answers = answers;
     this.log = [];
-    this.first = -1;
     this.#reads = 0;
   }
   read(address: number, bytes: number): number {
-    if (this.first < 0) this.first = address;
     const value = (this.answers[this.#reads++ % this.answers.length]! & (0xffffffff >>> (32 - 8 * bytes))) >>> 0;
     this.log.push(`read ${address.toString(16)} ${bytes} ${value.toString(16)}`);
     return value;
   }
   write(address: number, bytes: number, value: number): void {
-    if (this.first < 0) this.first = address;
     this.log.push(`write ${address.toString(16)} ${bytes} ${(value >>> 0).toString(16)}`);
   }
 }
@@ -136,6 +132,30 @@ export class Emulated {
   }
 }
 
+/** A second translation as EPT makes it, one to one, that refuses the device's pages and remembers where. */
+class Hole {
+  page = 0;
+  readonly steps = 0;
+  exit = -1;
+
+  structure(address: number): boolean {
+    this.page = Math.floor(address / 4096);
+    return true;
+  }
+  markStructure(): boolean {
+    return true;
+  }
+  final(address: number): boolean {
+    if (address >= REGISTERS && address < REGISTERS + 0x2000) this.exit = address;
+    else this.structure(address);
+    return this.exit < 0;
+  }
+  leave(): void {}
+  observer(): Hole {
+    return this;
+  }
+}
+
 export class Pair {
   readonly cpu = new Cpu({ memory: RAM, executor: "evaluator", model: "skylake" });
   readonly emulated: Emulated;
@@ -155,6 +175,7 @@ export class Pair {
       try {
         run(insn, ip, next);
       } catch (e) {
+        if (processor!.access.nested !== null) return; // where it would exit is known, and the rest not asked for
         const { vector, code, addressLow, addressHigh } = processor!.pendingFault;
         this.#fault = `exception ${vector}(${code})`;
         if (vector === 14) this.#fault += ` at ${((BigInt(addressHigh) << 32n) | BigInt(addressLow)).toString(16)}`;
@@ -165,11 +186,24 @@ export class Pair {
 
   /** Differences; "" if there is none. `outcome` says what the emulator did, `log` what it accessed. */
   run(c: Case, ram: Uint8Array): { difference: string; outcome: string; log: string } {
+    const at = this.#exit(c, ram);
+    this.#prepare(c, ram);
+    const wanted = this.#processor(c),
+      got = this.#emulator(c, at < 0 ? c.exit : at);
+    return { difference: differences(wanted, got), outcome: got.outcome, log: got.log };
+  }
+  /** The physical address of the access that is refused; -1: there is none. The emulator is given what is so then. */
+  #exit(c: Case, ram: Uint8Array): number {
+    const { cpu } = this,
+      { access } = cpu.processors[0]!,
+      hole = new Hole();
     this.#prepare(c, ram);
     this.#copyState();
-    const wanted = this.#processor(c),
-      got = this.#emulator(c, this.#device.first < 0 ? c.exit : this.#device.first);
-    return { difference: differences(wanted, got), outcome: got.outcome, log: got.log };
+    access.nested = hole;
+    cpu.run({ stepping: 0 });
+    access.nested = null;
+    if (hole.exit >= 0) this.emulated.ram = cpu.physical.ram.slice();
+    return hole.exit;
   }
   #prepare(c: Case, ram: Uint8Array): void {
     const { cpu } = this;
@@ -217,7 +251,7 @@ export class Pair {
     cpu.run({ stepping: 0 });
     const names = [...GPR_NAMES, "RIP", "RFLAGS"];
     return {
-      outcome: this.#fault ?? (this.#device.first < 0 ? "refused" : "done"),
+      outcome: this.#fault ?? (this.#device.log.length === 0 ? "refused" : "done"),
       log: this.#device.log.join(", "),
       registers: Object.fromEntries(names.map((name) => [name, bigint(cpu.get(name))])),
       ram: cpu.physical.ram,

@@ -68,6 +68,7 @@ class Program {
     this.at = this.chance(8) ? 0x1ff8 + random.below(8) : 0x1000 + random.below(0xf00);
     for (const name of SEGMENTS) if (name !== "CS" && !this.chance(40)) this.segments[name] = { limit: 0xffffffff };
     this.segments["CS"] = { limit: 0xffffffff };
+    if (this.mode === "protected16" && this.chance(4)) this.segments["CS"] = { limit: 0xffffffff, rights: 0x99 }; // not readable
     if (this.bits !== 64) {
       const big = this.chance(2) ? 0x4000 : 0;
       this.segments["SS"] = { limit: 0xffffffff, rights: 0x93 | big };
@@ -102,22 +103,29 @@ class Program {
     if (lock) prefixes.push(0xf0);
     if (repeat) prefixes.push(repeat);
     if (this.chance(this.bits === 64 ? 2 : 5)) prefixes.push(this.pick(PREFIXES));
+    if (this.chance(20)) prefixes.push(this.pick(PREFIXES));
     for (let i = prefixes.length - 1; i > 0; i--) {
       const j = this.random.below(i + 1);
       [prefixes[i], prefixes[j]] = [prefixes[j]!, prefixes[i]!];
     }
     this.operand = prefixes.includes(0x66);
     this.address = prefixes.includes(0x67);
-    const override = PREFIXES.findIndex((prefix) => prefixes.includes(prefix));
-    if (override >= (this.bits === 64 ? FS : 0)) this.override = override;
+    for (const prefix of prefixes) {
+      const segment = PREFIXES.indexOf(prefix);
+      if (segment >= (this.bits === 64 ? FS : 0)) this.override = segment;
+    }
     if (this.bits !== 64 || this.chance(3)) return;
-    if (this.chance(20) && prefixes.length > 0) prefixes.splice(0, 0, 0x4f); // not right before the opcode: it means nothing
+    if (this.chance(10) && prefixes.length > 0) {
+      prefixes.unshift(0x4f); // not right before the opcode: it means nothing
+      return;
+    }
     this.rex = 0x40 | this.random.below(16);
     prefixes.push(this.rex);
   }
 
   /** An address of the device: mostly aligned, sometimes over the edge of a page. */
   target(): number {
+    if (this.bits === 64 && this.chance(40)) return 2 ** 47 - 1 - this.random.below(10); // the last canonical ones
     if (this.chance(12)) return REGISTERS + this.pick([0, 0x1000, 0x2000]) - 1 - this.random.below(8);
     return REGISTERS + (this.chance(8) ? this.random.below(0x1ff0) : 4 * this.random.below(0x7f0));
   }
@@ -126,6 +134,12 @@ class Program {
     const width = this.bits === 64 ? 64 : 32,
       name = SEGMENTS[segment]!;
     this.segments[name] = { ...this.segments[name], base: BigInt.asUintN(width, BigInt(target) - offset) };
+    if (this.bits === 64 || segment === CS || !this.chance(12)) return;
+    // A limit at the operand's end, or so; if the segment expands down, at its beginning.
+    const big = this.chance(2) ? 0x4000 : 0,
+      down = this.mode !== "real" && this.chance(2),
+      limit = Number(BigInt.asUintN(32, offset + BigInt(this.random.below(10) - 1)));
+    this.segments[name] = { ...this.segments[name], limit, rights: (down ? 0x97 : 0x93) | big };
   }
   canMove(segment: number): boolean {
     return this.bits !== 64 || segment >= FS;
@@ -138,7 +152,9 @@ class Program {
     if (user) {
       const long = this.mode === "long";
       this.segments["CS"] = { ...this.segments["CS"], rights: long ? 0xa0fb : 0xc0fb };
-      for (const name of SEGMENTS) if (name !== "CS") this.segments[name] = { ...this.segments[name], rights: 0xc0f3 };
+      for (const name of SEGMENTS)
+        if (name !== "CS")
+          this.segments[name] = { ...this.segments[name], rights: 0xc0f3 | ((this.segments[name]?.rights ?? 0) & 4) };
     }
     return randomPaging(this.random, mode, user);
   }
