@@ -9,6 +9,7 @@ import { root } from "./bundle.mjs";
 import { finish } from "./counts.ts";
 import { projectFiles } from "./files.ts";
 import { findingsIn } from "./rules.ts";
+import { vmmImage } from "./vmm.ts";
 
 /** Runs a program of node_modules/.bin; resolves to what it printed when it failed, or to "". */
 function tool(program: string, ...args: string[]): Promise<string> {
@@ -29,12 +30,23 @@ function rules(): string {
   return found.map(({ file, line, rule, advice }) => `${file}:${line}  ${rule}  ${advice}\n`).join("");
 }
 
+/** The VMM's own language: asc's types, our lints, and what the back end refuses. */
+async function vmm(): Promise<string> {
+  try {
+    await vmmImage();
+    return "";
+  } catch (error) {
+    return `${error instanceof Error ? error.message : error}\n`;
+  }
+}
+
 mkdirSync(`${root}/.cache`, { recursive: true });
 const checks: Record<string, Promise<string>> = {
   "types of the packages": tool("tsc", "-p", "tsconfig.packages.json", "--pretty", "false"),
   "types of the page": tool("tsc", "-p", "tsconfig.web.json", "--pretty", "false"),
   "types of tests and scripts": tool("tsc", "-p", "tsconfig.json", "--pretty", "false"),
   "lint and format (npm run fix mends most)": tool("biome", "check", "--max-diagnostics=20", "."),
+  "the VMM's sources, by its compiler": vmm(),
   "house rules": Promise.resolve().then(rules),
 };
 

@@ -76,7 +76,7 @@ function attempt<T>(map: SourceMap, work: () => T): T {
 
 /** All data segments as one. */
 function dataOf({ data }: WasmModule): Uint8Array {
-  const bytes = new Uint8Array(Math.max(0, ...data.map(({ address, bytes }) => address + bytes.length)) - DATA || 0);
+  const bytes = new Uint8Array(Math.max(DATA, ...data.map(({ address, bytes }) => address + bytes.length)) - DATA);
   for (const { address, bytes: part } of data) {
     if (address < DATA) throw complaint(`data below ${DATA.toString(16)}h`);
     bytes.set(part, address - DATA);

@@ -1,7 +1,7 @@
 /** One function of the module as machine code. */
 import { impossible } from "@castaway/kit";
 import { UnsupportedError } from "../errors.ts";
-import type { WasmFunction, WasmModule } from "../wasm/module.ts";
+import type { Instruction, WasmFunction, WasmModule } from "../wasm/module.ts";
 import { Assembler, Label } from "../x64/assembler.ts";
 import type { ObjectCode } from "../x64/object-code.ts";
 import { memory, RAX, RSP } from "../x64/operands.ts";
@@ -24,7 +24,8 @@ const handlers = new Map([...arithmetic, ...memoryAccess, ...control, ...calls])
 
 /** @throws {UnsupportedError} at an import that is unknown */
 export function compileFunction(module: WasmModule, fn: WasmFunction): CompiledFunction {
-  const g = new Generator(module, fn, plan(fn, !fn.body.some((instruction) => clobbers(module, instruction))));
+  const leaf = !fn.body.some((instruction) => located(instruction, fn, () => clobbers(module, instruction)));
+  const g = new Generator(module, fn, plan(fn, leaf));
   g.outgoing = 8 * outgoingSlots(module, fn.body);
   body(g);
   const frame = 8 * g.slotCount + g.outgoing;
@@ -55,11 +56,16 @@ function body(g: Generator): void {
     const { name, at } = g.instruction;
     const handler = handlers.get(name) ?? impossible("every opcode of the subset has a handler", { name });
     g.asm.line(at);
-    try {
-      handler(g);
-    } catch (error) {
-      throw error instanceof UnsupportedError ? new UnsupportedError(error.message, at, fn.index) : error;
-    }
+    located(g.instruction, fn, () => handler(g));
+  }
+}
+
+/** Complaints are about this instruction. */
+function located<T>({ at }: Instruction, fn: WasmFunction, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof UnsupportedError ? new UnsupportedError(error.message, at, fn.index) : error;
   }
 }
 
