@@ -13,24 +13,24 @@ import { type Counts, closingLine, finish, readClosingLine } from "./counts.ts";
 type Suite = { name: string; command: string; minutes: number };
 
 const suites: Suite[] = [
-  { name: "unit", command: "npm run --silent unit", minutes: 2 },
+  { name: "unit", command: "npm run --silent unit", minutes: 5 },
   { name: "fuzz", command: "npm run --silent fuzz -- cpu --seconds 20", minutes: 2 },
   { name: "devices", command: "npm run --silent fuzz -- devices --seconds 20", minutes: 2 },
   { name: "compiler", command: "npm run --silent fuzz -- compiler --seconds 20", minutes: 2 },
   { name: "net-fuzz", command: "npm run --silent fuzz -- net --seconds 20", minutes: 2 },
   { name: "vmx-fuzz", command: "npm run --silent fuzz -- vmx --seconds 20", minutes: 2 },
-  { name: "system", command: "npm run --silent system -- cpu", minutes: 2 },
-  { name: "vtx", command: "npm run --silent system -- vtx", minutes: 2 },
-  { name: "kvm", command: "npm run --silent system -- vtx kvm", minutes: 3 },
+  { name: "system", command: "npm run --silent system -- cpu", minutes: 4 },
+  { name: "vtx", command: "npm run --silent system -- vtx", minutes: 4 },
+  { name: "kvm", command: "npm run --silent system -- vtx kvm", minutes: 5 },
   { name: "pc", command: "npm run --silent system -- pc", minutes: 4 },
   { name: "determinism", command: "npm run --silent system -- determinism", minutes: 4 },
   { name: "net", command: "npm run --silent system -- net", minutes: 6 },
   { name: "vmm", command: "npm run --silent system -- vmm", minutes: 4 },
   { name: "browser", command: "npm run --silent system -- browser", minutes: 3 },
-  { name: "gdb", command: "npm run --silent system -- gdb", minutes: 2 },
-  { name: "lockstep", command: "npm run --silent system -- lockstep", minutes: 2 },
-  { name: "decoder", command: "npm run --silent decoder", minutes: 2 },
-  { name: "vectors", command: "npm run --silent vectors", minutes: 2 },
+  { name: "gdb", command: "npm run --silent system -- gdb", minutes: 4 },
+  { name: "lockstep", command: "npm run --silent system -- lockstep", minutes: 4 },
+  { name: "decoder", command: "npm run --silent decoder", minutes: 4 },
+  { name: "vectors", command: "npm run --silent vectors", minutes: 4 },
 ];
 
 function run({ command, minutes }: Suite): Promise<{ counts: Counts | undefined; exit: string }> {
