@@ -59,7 +59,7 @@ export class Copier {
 
   poll(now: u64): void {
     this.watch(now);
-    if (this.blocks.complete || this.transfers.busy !== 0) return;
+    if (this.blocks.complete || this.transfers.moving !== 0) return;
     const interval = this.busy ? this.idleInterval << 3 : this.idleInterval;
     if (now - this.lastSeen < interval || now - this.startedAt < this.pause) return;
     this.startedAt = now;

@@ -23,11 +23,13 @@ import { Transfers } from "./transfers.ts";
 export const ASKING: u32 = 0;
 /** The record is looked for. */
 export const RECALLING: u32 = 1;
+/** A record is begun; or there is nothing to copy, and that is recorded. */
+export const PREPARING: u32 = 2;
 /** The guest may run. */
-export const COPYING: u32 = 2;
-export const DONE: u32 = 3;
-/** Nothing was changed on the disk: {@link Deployment.refusal} says why. */
-export const REFUSED: u32 = 4;
+export const COPYING: u32 = 3;
+export const DONE: u32 = 4;
+/** Nothing of the image was written to the disk: {@link Deployment.refusal} says why. */
+export const REFUSED: u32 = 5;
 
 // Why not.
 export const NO_DISK: u32 = 1;
@@ -107,7 +109,7 @@ export class Deployment extends Periodic {
 
   /** Whether the guest may start: the disk is prepared, or refused. */
   get settled(): bool {
-    return this.stage >= COPYING && (this.stage !== COPYING || this.port.internal.idle);
+    return this.stage >= COPYING;
   }
 
   setPolicy(policy: CopyPolicy): void {
@@ -118,6 +120,7 @@ export class Deployment extends Periodic {
     this.pollQuietly(now);
     this.due = this.dueAt(now);
     if (this.stage === RECALLING && this.persist!.found !== 0) this.begin();
+    else if (this.stage === PREPARING) this.prepare();
     if (this.stage !== COPYING) return;
     this.copier!.poll(now);
     if (this.blocks!.complete && this.transfers!.busy === 0) this.conclude();
@@ -126,7 +129,7 @@ export class Deployment extends Periodic {
   /** As {@link poll}, without background copy: the operator has paused it. */
   pollQuietly(now: u64): void {
     this.ahci.poll(now);
-    if (this.stage !== COPYING) return;
+    if (this.stage !== COPYING && this.stage !== PREPARING) return;
     this.persist!.poll();
     this.transfers!.poll(now);
   }
@@ -139,7 +142,7 @@ export class Deployment extends Periodic {
   }
 
   answered(request: DiskRequest, ok: bool): void {
-    if (this.stage === COPYING) {
+    if (this.stage > RECALLING) {
       this.lastFlush = ok ? 2 : 0;
       return;
     }
@@ -193,14 +196,24 @@ export class Deployment extends Periodic {
   private begin(): void {
     const found = this.persist!.found;
     if (found === DAMAGED) return this.refuse(RECORD_DAMAGED);
-    this.stage = COPYING;
-    this.port.internal.byForce = false;
+    this.stage = PREPARING;
     if (found !== UNABLE) this.redirect!.durability = this.persist;
-    if (found === FINISHED) {
-      this.stage = DONE;
-      return this.done.done();
-    }
-    this.port.gate = this.redirect;
+    if (found === FINISHED) this.finish();
+    else this.port.gate = this.redirect;
+  }
+
+  /** Before the guest: the VMM has the port by force. */
+  private prepare(): void {
+    if (this.blocks!.complete) return this.conclude();
+    if (!this.port.internal.idle) return;
+    this.port.internal.byForce = false;
+    this.stage = COPYING;
+  }
+
+  private finish(): void {
+    this.stage = DONE;
+    this.port.internal.byForce = false;
+    this.done.done();
   }
 
   /** Rule 12: all is local, then durable, then recorded; then the VMM's commands are over for ever. */
@@ -215,9 +228,7 @@ export class Deployment extends Periodic {
       }
       return;
     }
-    if (!this.port.quiet) return;
-    this.stage = DONE;
-    this.done.done();
+    if (this.port.quiet) this.finish();
   }
 
   private refuse(why: u32): void {

@@ -30,7 +30,7 @@ test("R6.6: the drive itself hides the record, from the guest and for good", () 
 
 test("R6.3: an image that the rest of the disk cannot hold is refused, and not touched", () => {
   const b = new Bench({ image, whole: true, sectors: 0x3f8 });
-  assert.is(b.vmm.stage(), 4);
+  assert.is(b.vmm.stage(), 5);
   assert.is(b.vmm.refusal(), 3);
   assert.is(b.drive.persistentSectors, 0x3f8);
   assert.ok(b.disk(0, 0x3f8).every((byte) => byte === 0));
@@ -96,6 +96,19 @@ test("R6.7: what was copied is not fetched twice, and at the end there is nothin
   assert.is(again(c).vmm.found(), FINISHED);
 });
 
+test("all was copied and recorded when the power failed: the deployment is over before the next guest starts", () => {
+  const b = new Bench({ image, whole: true }).start();
+  b.vmm.moderate(0n, 4);
+  b.copying = true;
+  b.run(() => b.vmm.remaining() === 0);
+  b.copying = false;
+  b.writeSectors(0x3f8, noise(random, 8));
+  flush(b);
+  const c = again(b);
+  assert.is(c.vmm.stage(), 4);
+  assert.is(c.vmm.timesDone(), 1);
+});
+
 test("R6.4: a damaged bitmap stops everything, one of another image does not count", () => {
   const b = new Bench({ image, whole: true }).start();
   const bad = b.disk(0x800 - hidden + 16, 1);
@@ -103,7 +116,7 @@ test("R6.4: a damaged bitmap stops everything, one of another image does not cou
   b.medium.write(0x800 - hidden + 16, bad);
   const c = again(b);
   assert.is(c.vmm.found(), DAMAGED);
-  assert.is(c.vmm.stage(), 4);
+  assert.is(c.vmm.stage(), 5);
   const other = new Bench({ image: of(0, 0x300), whole: true, medium: b.medium, visible: 0x800 - hidden });
   assert.is(other.vmm.found(), FRESH);
 });

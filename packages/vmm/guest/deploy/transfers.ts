@@ -88,6 +88,22 @@ export class Transfers extends ReadSink {
     return null;
   }
 
+  /** How many there can be. */
+  get most(): u32 {
+    return <u32>this.pool.length;
+  }
+
+  /** How many go on by themselves: those that could not be stored, and rest, do not count. */
+  get moving(): u32 {
+    let count: u32 = 0;
+    for (let i = 0; i < this.pool.length; i++) {
+      const one = unchecked(this.pool[i]);
+      const rests = one.state === ARRIVED && one.failures > 0 && !one.request.queued;
+      if (one.state !== FREE && !rests) count++;
+    }
+    return count;
+  }
+
   get busy(): u32 {
     let count: u32 = 0;
     for (let i = 0; i < this.pool.length; i++) if (unchecked(this.pool[i]).state !== FREE) count++;
@@ -102,10 +118,7 @@ export class Transfers extends ReadSink {
     let found = this.of(block);
     if (found === null) {
       found = this.free();
-      if (found === null) {
-        if (urgent) this.hurry(); // what is in the way must not wait for the guest to be idle
-        return false;
-      }
+      if (found === null) return false;
       found.state = WANTED;
       found.block = block;
       found.urgent = false;
@@ -196,7 +209,8 @@ export class Transfers extends ReadSink {
     one.retryAt = this.now + min<u64>(backoff, mostBackoff);
   }
 
-  private hurry(): void {
+  /** A guest's command waits for room: what takes it must not wait for the guest to be idle. */
+  hurry(): void {
     for (let i = 0; i < this.pool.length; i++) this.press(unchecked(this.pool[i]));
   }
 

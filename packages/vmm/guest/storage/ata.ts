@@ -25,7 +25,10 @@ export class AtaCommand {
   fua: bool = false;
   /** Of CONTROL: SRST is set. */
   softReset: bool = false;
-  /** READ and WRITE: the first sector and how many; TRIM: how many blocks of 512 bytes list the ranges. */
+  /**
+   * READ and WRITE: the first sector and how many; TRIM: how many blocks of 512 bytes list the ranges; others: the
+   * address registers.
+   */
   lba: u64 = 0;
   sectors: u32 = 0;
 }
@@ -41,6 +44,7 @@ const SRST: u32 = 0x04;
 
 export const READ_DMA_EXT: u32 = 0x25;
 export const READ_LOG_EXT: u32 = 0x2f;
+export const READ_LOG_DMA_EXT: u32 = 0x47;
 export const READ_NATIVE_MAX_EXT: u32 = 0x27;
 export const WRITE_DMA_EXT: u32 = 0x35;
 export const SET_MAX_EXT: u32 = 0x37;
@@ -130,6 +134,7 @@ function decodeCommand(fis: usize, into: AtaCommand): void {
       return;
   }
   into.kind = passes(into.opcode) ? PASS : REFUSE;
+  into.lba = lba48(fis); // of READ LOG EXT: which log
 }
 
 /** Commands that neither write the medium nor change how much of it is seen. (Section 7, rule 11.) */

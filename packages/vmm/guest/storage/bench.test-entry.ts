@@ -43,7 +43,7 @@ let copier: Copier | null = null;
 
 export function setup(delta: u64, bytes: u64, abar: u64): bool {
   placeMemory(delta);
-  hideMemory(delta, bytes);
+  hideMemory(delta, bytes, 1 << 40);
   ahci = new AhciMediator(abar);
   port = ahci!.ports[0];
   return ahci!.attach();
@@ -77,7 +77,7 @@ export function start(imageSectors: u64, shift: u32, pool: i32): void {
 }
 
 export function stage(): u32 {
-  return deployment!.settled ? deployment!.stage : 0;
+  return deployment!.stage;
 }
 
 export function adopt(): void {
@@ -107,6 +107,11 @@ export function handBack(): bool {
   return ahci!.handBack();
 }
 
+/** Whether reads wait for the store, or are answered from memory. */
+export function storeFirst(yes: bool): void {
+  redirect!.storeFirst = yes;
+}
+
 export function moderate(idle: u64, chunk: u32): void {
   copier!.idleInterval = idle;
   copier!.chunk = chunk;
@@ -122,7 +127,7 @@ export function write(address: u64, bytes: u32, value: u64): void {
 
 export function poll(now: u64, copy: bool): void {
   if (deployment !== null) {
-    if (copy || deployment!.stage < 2) deployment!.poll(now);
+    if (copy || deployment!.stage < 3) deployment!.poll(now);
     else deployment!.pollQuietly(now);
     return;
   }

@@ -26,6 +26,7 @@ type Guest = {
   isBroken(): number;
   timesDone(): number;
   handBack(): number;
+  storeFirst(yes: number): void;
   moderate(idle: bigint, chunk: number): void;
   read(address: bigint, bytes: number): bigint;
   write(address: bigint, bytes: number, value: bigint): void;
@@ -159,8 +160,8 @@ export class Bench {
 
   #begin(shift: number, pool: number): void {
     this.vmm.start(BigInt(this.image.length / 512), shift, pool);
-    if (!this.run(() => this.vmm.stage() >= 2)) throw new Error("the disk is never ready");
-    if (this.vmm.stage() === 2) this.vmm.adopt();
+    if (!this.run(() => this.vmm.stage() >= 3)) throw new Error("the disk is never ready");
+    if (this.vmm.stage() !== 5) this.vmm.adopt();
   }
 
   /** The port runs, all interrupts are on. */

@@ -5,7 +5,7 @@ import { allocate, physicalOf } from "../memory.ts";
 import { physCopy, physRead32, physWrite32 } from "../x86.ts";
 import { HEADER_BIST, HEADER_PMP, HEADER_WRITE, headerBytes, tableHead } from "./ahci.ts";
 import { AtaCommand, CONTROL, decode, PASS, READ, REFUSE, refuse, TRIM, WRITE } from "./ata.ts";
-import { touchesVmm } from "./guard.ts";
+import { isGuestMemory } from "./guard.ts";
 import { copyTable, REFUSED, TOO_LONG, writeEntry } from "./prdt.ts";
 
 /** The slot is the guest's to use. */
@@ -20,7 +20,7 @@ export const LOST: u32 = 3;
 /** Entries of a slot's own table, which has 4 KiB. */
 const entriesOfSlot: u32 = 248;
 /** No table is longer: PRDTL has 16 bits. */
-const mostEntries: u32 = 0xffff;
+export const mostEntries: u32 = 0xffff;
 const tableBytes: u32 = 4096;
 /** Blocks of 512 bytes that list what TRIM is for. [ACS "IDENTIFY DEVICE" word 105] */
 const mostTrimBlocks: u32 = 8;
@@ -49,12 +49,15 @@ export class Command extends AtaCommand {
   header: u64 = 0;
   /** PRDBC as the guest has it. */
   moved: u32 = 0;
+  /** A read of which some blocks come from memory: overlay.ts. */
+  overlaid: bool = false;
   /** Everything is copied. */
   prepared: bool = false;
   /** The command table that the controller gets, linear. */
   table: usize;
   private flags: u32 = 0;
-  private entries: u32 = 0;
+  /** Descriptors in its table. */
+  entries: u32 = 0;
   private guestTable: u64 = 0;
   private readonly own: usize;
 
@@ -75,7 +78,8 @@ export class Command extends AtaCommand {
     this.table = this.own;
     this.prepared = false;
     this.writing = false;
-    this.header = touchesVmm(header, headerBytes) ? 0 : header;
+    this.overlaid = false;
+    this.header = isGuestMemory(header, headerBytes) ? header : 0;
     this.flags = 0;
     this.guestTable = 0;
     if (this.header !== 0) {
@@ -83,7 +87,7 @@ export class Command extends AtaCommand {
       this.moved = physRead32(header + 4);
       this.guestTable = ((<u64>physRead32(header + 12)) << 32) | (physRead32(header + 8) & 0xffff_ff80);
     }
-    if (this.header === 0 || touchesVmm(this.guestTable, tableHead)) {
+    if (this.header === 0 || !isGuestMemory(this.guestTable, tableHead)) {
       memory.fill(this.own, 0, tableHead); // as the CPU would find it there
       decode(this.own, this);
     } else {
@@ -175,6 +179,7 @@ export class Command extends AtaCommand {
       const entry = physicalOf(this.table) + tableHead + i * 16;
       const from = ((<u64>physRead32(entry + 4)) << 32) | physRead32(entry);
       const piece = min<u32>((physRead32(entry + 12) & 0x3f_ffff) + 1, bytes - done);
+      if (!isGuestMemory(from, piece)) break;
       physCopy(physicalOf(shared.ranges) + done, from, piece);
       done += piece;
     }

@@ -5,11 +5,22 @@
 
 let first: u64 = 0;
 let end: u64 = 0;
+let reach: u64 = 0;
 
-/** Told once, at boot: the physical range that is hidden from the guest. */
-export function hideMemory(base: u64, bytes: u64): void {
+/**
+ * Told once, at boot.
+ * @param base of the physical range that is hidden from the guest
+ * @param reached the end of what the VMM's direct map reaches: addresses from there on are not followed by its CPU
+ */
+export function hideMemory(base: u64, bytes: u64, reached: u64): void {
   first = base;
   end = base + bytes;
+  reach = reached;
+}
+
+/** Whether the VMM may read and write there for the guest. */
+export function isGuestMemory(address: u64, bytes: u64): bool {
+  return !touchesVmm(address, bytes) && address + bytes <= reach;
 }
 
 /** Whether any of `bytes` from `address` on are the VMM's, or the range leaves the address space. */

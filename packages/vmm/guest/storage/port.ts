@@ -43,6 +43,7 @@ import {
   enableWriteCache,
   queueErrorLog,
   READ,
+  READ_LOG_DMA_EXT,
   READ_LOG_EXT,
   SET_FEATURES,
   SLEEP,
@@ -61,7 +62,7 @@ export class Port extends PortOwner {
   uncached: bool = false;
   readonly commands: StaticArray<Command> = new StaticArray<Command>(32);
   private readonly base: u64;
-  private readonly shared: Shared;
+  readonly shared: Shared;
   private readonly list: usize;
   /** Where frames go while the guest's PxFB points into the VMM. */
   private readonly sink: usize;
@@ -121,11 +122,6 @@ export class Port extends PortOwner {
     this.aim();
     this.put(PxCMD, cmd & ~CMD_CLO);
     return true;
-  }
-
-  /** The copy of TRIM's ranges, linear. */
-  get ranges(): usize {
-    return this.shared.ranges;
   }
 
   /** Whether the hardware stands exactly as the guest sees it, and nothing is under way (section 12, D0). */
@@ -350,12 +346,12 @@ export class Port extends PortOwner {
   private send(command: Command): void {
     const bit = (<u32>1) << command.slot;
     this.note(command);
+    if (this.gate !== null) this.gate!.issued(command);
     command.writeHeader(physicalOf(this.list));
     command.state = ISSUED;
     this.kept &= ~bit;
     this.out |= bit;
     this.tfdFrozen = false;
-    if (this.gate !== null) this.gate!.issued(command);
     if ((this.sact & bit) !== 0) {
       this.sact &= ~bit;
       this.put(PxSACT, bit);
@@ -375,7 +371,7 @@ export class Port extends PortOwner {
       this.restarted();
       this.inSoftReset = command.softReset;
     } else if (opcode === SLEEP || opcode === 0x99) this.asleep = true;
-    else if (opcode === READ_LOG_EXT && (<u32>command.lba & 0xff) === queueErrorLog) this.queueFailed = false;
+    else if (readsQueueError(command)) this.queueFailed = false;
     else if (opcode === SET_FEATURES && command.features === disableWriteCache) this.uncached = true;
     else if (opcode === SET_FEATURES && command.features === enableWriteCache) this.uncached = false;
   }
@@ -489,4 +485,10 @@ export class Port extends PortOwner {
   private put(register: u32, value: u32): void {
     mmioWrite32(this.base + register, value);
   }
+}
+
+/** Whether the command asks why a queued one failed. */
+function readsQueueError(command: Command): bool {
+  const readsLog = command.opcode === READ_LOG_EXT || command.opcode === READ_LOG_DMA_EXT;
+  return readsLog && (<u32>command.lba & 0xff) === queueErrorLog;
 }

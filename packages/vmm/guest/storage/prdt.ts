@@ -4,7 +4,7 @@
  */
 import { physRead32, physWrite32 } from "../x86.ts";
 import { DBC, entryBytes } from "./ahci.ts";
-import { touchesVmm } from "./guard.ts";
+import { isGuestMemory, touchesVmm } from "./guard.ts";
 
 /** What {@link copyTable} says of a table that points into the VMM's memory. */
 export const REFUSED: i32 = -1;
@@ -22,7 +22,7 @@ export const TOO_LONG: i32 = -2;
 export function copyTable(from: u64, to: u64, entries: u32, room: u32, needed: u64): i32 {
   let bytes: u64 = 0;
   let copied: u32 = 0;
-  if (touchesVmm(from, <u64>entries * entryBytes)) return REFUSED;
+  if (entries > 0 && !isGuestMemory(from, <u64>entries * entryBytes)) return REFUSED;
   for (; copied < entries && bytes < needed; copied++) {
     if (copied === room) return TOO_LONG;
     const at = from + copied * entryBytes;

@@ -1,16 +1,19 @@
 /**
- * The guest's commands against the blocks (section 7). Copy-on-read by "store, then issue" (M-B of 8.4): a read that
- * touches an empty block waits until the block is on the disk, and then goes to the drive as the guest gave it.
+ * The guest's commands against the blocks (section 7). Copy-on-read has two ways (8.4). By "store, then issue" (M-B) a
+ * read that touches an empty block waits until the block is on the disk, and then goes to the drive as the guest gave it.
+ * By overlay (M-A) it goes as soon as the block is in memory: overlay.ts.
  *
  * A guest's write that covers an empty block goes through at once, and wins over what is being fetched (rule 4). Until it
  * is over the block counts as empty, since the disk may still hold garbage there (rule 7), but nobody fetches it.
  */
 import { Blocks } from "../deploy/blocks.ts";
 import { Durability } from "../deploy/durability.ts";
-import { Transfers } from "../deploy/transfers.ts";
+import { ARRIVED, Transfers } from "../deploy/transfers.ts";
+import { allocate } from "../memory.ts";
 import { FLUSH, READ, REFUSE, TRIM, WRITE } from "./ata.ts";
 import { Command, ISSUED } from "./command.ts";
 import { ADMIT, DENY, Gate, WAIT } from "./gate.ts";
+import { canOverlay, overlay } from "./overlay.ts";
 import { Port } from "./port.ts";
 
 export class Redirect extends Gate {
@@ -19,6 +22,10 @@ export class Redirect extends Gate {
   /** The guest's disk commands, and how many of them had to wait. */
   seenCommands: u64 = 0;
   durability: Durability | null = null;
+  /** M-B; else M-A. */
+  storeFirst: bool = true;
+  /** Takes what the drive reads of blocks that it has not got. */
+  private readonly sink: usize;
   private readonly blocks: Blocks;
   private readonly transfers: Transfers;
   private readonly port: Port;
@@ -31,6 +38,7 @@ export class Redirect extends Gate {
     this.blocks = blocks;
     this.transfers = transfers;
     this.sectors = sectors;
+    this.sink = allocate((<usize>blocks.blockSectors) << 9, 4096);
   }
 
   seen(command: Command): void {
@@ -58,7 +66,9 @@ export class Redirect extends Gate {
 
   issued(command: Command): void {
     command.writing = false;
-    if (command.kind === WRITE && this.reaches(command.lba, command.sectors)) this.begin(command);
+    if (command.kind === READ && command.overlaid) {
+      overlay(command, this.port.shared, this.blocks, this.transfers, this.sink);
+    } else if (command.kind === WRITE && this.reaches(command.lba, command.sectors)) this.begin(command);
     else if (command.kind === TRIM) this.eachRange(command, 1);
   }
 
@@ -76,14 +86,25 @@ export class Redirect extends Gate {
     return lba + sectors <= this.sectors;
   }
 
-  /** Rules 1, 2, 7 and 8. */
+  /** Rules 1, 2, 7 and 8; and rule 6: a block that cannot be stored is read from memory, whichever way is chosen. */
   private readable(command: Command): bool {
     let all = true;
+    command.overlaid = false;
     const last = this.blocks.lastBlock(command.lba, command.sectors);
+    const room = canOverlay(command, this.port.shared);
+    const storeFirst = this.storeFirst || !room || last - this.blocks.blockOf(command.lba) >= this.transfers.most / 2;
     for (let b = this.blocks.blockOf(command.lba); b <= last; b++) {
+      const block = <u32>b;
       if (this.blocks.isLocal(b)) continue;
+      const one = this.transfers.of(block);
+      if (room && one !== null && one.state === ARRIVED && (!storeFirst || one.failures > 0)) {
+        command.overlaid = true;
+        continue;
+      }
       all = false;
-      if (!this.beingWritten(<u32>b) && !this.transfers.want(<u32>b, true)) return false;
+      if (this.beingWritten(block) || this.transfers.want(block, storeFirst)) continue;
+      this.transfers.hurry();
+      return false;
     }
     return all;
   }
@@ -108,7 +129,9 @@ export class Redirect extends Gate {
         if (this.transfers.isStoring(block)) all = false;
       } else {
         all = false;
-        if (!this.beingWritten(block) && !this.transfers.want(block, true)) return false;
+        if (this.beingWritten(block) || this.transfers.want(block, true)) continue;
+        this.transfers.hurry();
+        return false;
       }
     }
     return all;
@@ -133,7 +156,7 @@ export class Redirect extends Gate {
   }
 
   private rangesExist(command: Command): bool {
-    const from = this.port.ranges;
+    const from = this.port.shared.ranges;
     for (let at: usize = from; at < from + (command.sectors << 9); at += 8) {
       const range = load<u64>(at);
       if (range >> 48 !== 0 && !this.reaches(range & 0xffff_ffff_ffff, <u32>(range >> 48))) return false;
@@ -144,7 +167,7 @@ export class Redirect extends Gate {
   /** @param step 0: may it go? 1: it goes; 2: it is done */
   private eachRange(command: Command, step: u32): bool {
     if (step !== 0 && !this.rangesExist(command)) return true;
-    const from = this.port.ranges;
+    const from = this.port.shared.ranges;
     let all = true;
     for (let at: usize = from; at < from + (command.sectors << 9); at += 8) {
       const range = load<u64>(at);

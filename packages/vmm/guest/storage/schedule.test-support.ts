@@ -68,6 +68,7 @@ export class Guest {
   #versions = 1;
   #completed = 0;
   #resets = 0;
+  #spoils = true;
   reads = 0;
   writes = 0;
 
@@ -89,6 +90,17 @@ export class Guest {
       this.#durable.push(new Set(this.#may[lba]));
     }
     this.#settle();
+    if (!whole && this.random.chance(0.3)) this.#spoil();
+  }
+
+  /** Some of the VMM's own writes fail (rule 6). */
+  #spoil(): void {
+    const { faulty, vmm } = this.bench;
+    const write = faulty.write.bind(faulty);
+    faulty.write = (lba, from) => {
+      if (this.#spoils && vmm.isTaken() === 1 && this.random.chance(0.3)) return false;
+      return write(lba, from);
+    };
   }
 
   #settle(): void {
@@ -96,6 +108,7 @@ export class Guest {
     bench.vmm.moderate(BigInt(this.random.pick([0, 50_000, 2_000_000])), this.random.pick([1, 2, 4]));
     bench.copying = this.random.chance(0.8);
     bench.vmm.setRoom(this.random.pick([1, 3, 64]));
+    bench.vmm.storeFirst(this.random.below(2));
     bench.start();
     bench.before = () => this.#world();
   }
@@ -156,6 +169,7 @@ export class Guest {
   drain(): void {
     for (let i = 0; this.#open.size > 0; i++) {
       if (i > 5000) throw new Error(`commands do not end: ${[...this.#open.keys()]}`);
+      if (i > 1000) this.bench.machine.after(10_000_000); // a store that failed is tried again only then
       this.#look();
     }
   }
@@ -166,7 +180,8 @@ export class Guest {
     this.drain();
     bench.copying = true;
     bench.vmm.setRoom(64);
-    bench.run(() => bench.vmm.remaining() === 0);
+    this.#spoils = false;
+    bench.run(() => bench.vmm.remaining() === 0, 500_000);
     this.#simple(); // a PxTFD of before the VMM's commands would keep the port
     if (!bench.run(() => bench.vmm.remaining() === 0 && bench.vmm.isQuiet() === 1)) {
       throw new Error(`never done: ${bench.vmm.remaining()} left`);
