@@ -1,7 +1,8 @@
 /** `npm run system -- vmm [NAME]`: the VMM's image on whole machines, see docs/system-tests.md. */
 import type { Counts } from "../../scripts/counts.ts";
 import type { SystemOptions } from "./cpu.ts";
-import { bootVmm } from "./vmm/boot.ts";
+import { bootVmm, bootWithoutVtx } from "./vmm/boot.ts";
+import { linesForGdb } from "./vmm/gdb.ts";
 
 interface Case {
   readonly name: string;
@@ -12,6 +13,8 @@ interface Case {
 
 const cases: readonly Case[] = [
   { name: "boot", about: "iPXE starts the image, which boots the local disk", play: bootVmm },
+  { name: "no-vtx", about: "the same without VT-x", play: bootWithoutVtx },
+  { name: "gdb", about: "gdb reads lines and symbols from both files", play: linesForGdb },
 ];
 
 export async function systemVmm({ only }: SystemOptions): Promise<Counts> {

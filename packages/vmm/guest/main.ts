@@ -1,11 +1,11 @@
 /** Where the boot stub goes, on the first processor, in long mode. */
 import { bootDisk } from "./boot-disk.ts";
-import { missingFeature } from "./features.ts";
+import { missingFeature } from "./core/controls.ts";
 import { loadInterrupts, onInterrupt } from "./interrupts.ts";
 import { log, logHex } from "./log.ts";
-import { placeMemory } from "./memory.ts";
+import { allocate, placeMemory } from "./memory.ts";
 import { reportMultiboot } from "./multiboot.ts";
-import { endAllocation } from "./x86.ts";
+import { cpuid, endAllocation } from "./x86.ts";
 
 export { onInterrupt };
 
@@ -20,7 +20,9 @@ export function main(information: u32, base: u32): void {
   logHex(base);
   log("\n");
   reportMultiboot(information);
-  const missing = missingFeature();
+  const registers = allocate(16, 16);
+  cpuid(1, 0, registers);
+  const missing = missingFeature(load<u32>(registers, 8));
   endAllocation();
   if (missing.length > 0) {
     log("missing: ");

@@ -3,7 +3,9 @@
  * with the local disk by the way back to real mode.
  */
 import assert from "node:assert/strict";
+import { modelNamed, withFeatures } from "@castaway/cpu";
 import { seconds } from "@castaway/kit";
+import type { MachineOptions } from "castaway";
 import { vmmImage } from "../../../scripts/vmm.ts";
 import { playDemo } from "../guests/demo.ts";
 import { demoImage } from "../guests/machine.ts";
@@ -16,10 +18,24 @@ boot
 `;
 const LAST_WORDS = "booting the disk\n";
 
-export async function bootVmm(): Promise<string> {
+async function start(model?: MachineOptions["model"]): Promise<BootLan> {
   const { bytes } = await vmmImage();
   const files = { "boot.ipxe": SCRIPT, "vmm.elf": bytes, "module.bin": new Uint8Array(10_000) };
-  const lan = new BootLan({ files, boot: { file: "boot.ipxe" }, disk: demoImage() });
+  return new BootLan({ files, boot: { file: "boot.ipxe" }, disk: demoImage(), ...(model && { model }) });
+}
+
+/** A processor without VT-x: the disk is booted all the same. */
+export async function bootWithoutVtx(): Promise<string> {
+  const lan = await start(withFeatures(modelNamed("westmere"), [], ["vmx"]));
+  const { debugLog, com1 } = lan.guest.pc;
+  lan.guest.debug("missing: VT-x\nbooting the disk\n", seconds(60));
+  lan.noteText("boot sector", debugLog, LAST_WORDS);
+  lan.guest.serial("Linux version", seconds(60));
+  return `${com1.text.length} characters on the serial line`;
+}
+
+export async function bootVmm(): Promise<string> {
+  const lan = await start();
   const { debugLog, com1 } = lan.guest.pc;
   lan.noteText("main", debugLog, "castaway\n");
   lan.noteText("boot sector", debugLog, LAST_WORDS);

@@ -22,7 +22,7 @@ import {
   type Switch,
   TftpServer,
 } from "@castaway/net";
-import { Machine, networkParty, OverlayDisk, type Transcript } from "castaway";
+import { Machine, type MachineOptions, networkParty, OverlayDisk, type Transcript } from "castaway";
 import { Guest } from "../../guests/guest.ts";
 import { blob } from "../../guests/machine.ts";
 import { readByTshark } from "../tshark.ts";
@@ -43,6 +43,8 @@ export interface BootLanOptions {
   readonly link?: LinkOptions;
   /** When the server is plugged in; at power-on if left out. Infinity: never. */
   readonly serverAt?: Nanoseconds;
+  /** The processor's model. */
+  readonly model?: MachineOptions["model"];
   /** Virtual time that an access to a register of a device takes; see `Costs`. */
   readonly device?: Nanoseconds;
 }
@@ -94,6 +96,7 @@ export class BootLan {
     const pc = new Machine({
       firmware: { bios: blob("seabios/bios.bin"), videoBios: blob("seabios/vgabios-stdvga.bin") },
       memory: "64MiB",
+      ...(options.model === undefined ? {} : { model: options.model }),
       boot: ["network", "disk"],
       networkCards: [{ port: socket, rom: blob("ipxe/pxe-e1000.rom") }],
       disks: options.disk === undefined ? [] : [options.disk],
