@@ -215,10 +215,19 @@ for (const [name, cost, extended] of [
   trouble(`a slow server is not asked twice: ${name}`, () => {
     const bench = new Bench({ disk, server: { cost, extended, bufferCount: 32 }, poll: us(200) }).up();
     bench.stream(0, 512, 256);
-    const { sectorsAgain, timeouts, overtaken } = bench.statistics;
+    const { sectorsAgain, timeouts, overtaken, window } = bench.statistics;
     assert.equal([sectorsAgain, timeouts, overtaken], [0, 0, 0]);
+    if (cost.perRequest === ms(500)) assert.is(window, 2, "more requests would only wait longer");
   });
 }
+
+trouble("answers that come too late tell how long to wait", () => {
+  const cost = { latency: ms(2000), threads: 1 }; // questions need no disk, and are answered at once
+  const bench = new Bench({ disk, server: { extended: 0, cost }, poll: us(200) }).up();
+  bench.stream(0, 340, 340);
+  const { requests, timeouts } = bench.statistics;
+  assert.ok(requests <= 26 && timeouts <= 6, `${requests} requests where 20 do, ${timeouts} timeouts`);
+});
 
 trouble("a server that drops what it cannot queue is asked more slowly, not more often", () => {
   const cost = { perRequest: ms(20), queue: 4, threads: 1 };

@@ -175,6 +175,7 @@ export class AoeClient extends ImageSource {
     const request = this.exchange.find(tag);
     const isTargets = this.target.isFrom(frame);
     const command = physRead8(frame + COMMAND);
+    if (isTargets && this.card.length > smallFrame) this.proveLong(now);
     if (request === null) {
       netStatistics.stale++;
       if (isTargets) this.exchange.late(tag, command === COMMAND_EXTENDED, now);
@@ -182,11 +183,18 @@ export class AoeClient extends ImageSource {
     else this.take(request, now);
   }
 
+  /** A long frame has come, perhaps too late: the server was slow, not the network narrow. */
+  private proveLong(now: u64): void {
+    this.provenLong = true;
+    if (!this.onlySmall) return;
+    this.onlySmall = false;
+    if (this.flows && !this.refreshes) this.askAnew(now);
+  }
+
   /** An answer of the target's to a request that is out. */
   private take(request: Request, now: u64): void {
     const frame = this.card.frame;
     this.exchange.heard(now);
-    if (this.card.length > smallFrame) this.provenLong = true;
     if ((physRead8(frame + FLAGS) & ERRS) !== 0) this.refused(request, physRead8(frame + ERROR), now);
     else if (request.extended) this.takeFragment(request, now);
     else this.takePlain(request, now);

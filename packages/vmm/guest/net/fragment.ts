@@ -33,11 +33,7 @@ export class Fragment {
     this.sectors = readBig32(frame + EXTENDED_SECTORS);
     this.index = readBig16(frame + EXTENDED_INDEX);
     this.total = readBig16(frame + EXTENDED_TOTAL);
-    return (
-      this.isPlaced(readBig48(frame + EXTENDED_LBA), request, lba) &&
-      this.isNumbered(request) &&
-      this.fits(bytes, request)
-    );
+    return this.isPlaced(readBig48(frame + EXTENDED_LBA), request, lba) && this.isNumbered(request) && this.fits(bytes);
   }
 
   private isPlaced(at: u64, request: Request, lba: u64): bool {
@@ -52,8 +48,7 @@ export class Fragment {
     return isSame && this.index < this.total && this.total <= request.sectors;
   }
 
-  private fits(bytes: u32, request: Request): bool {
-    if (this.hole) return true;
-    return this.sectors <= request.perFrame && bytes === EXTENDED_DATA + (this.sectors << 9);
+  private fits(bytes: u32): bool {
+    return this.hole || bytes === EXTENDED_DATA + (this.sectors << 9);
   }
 }
