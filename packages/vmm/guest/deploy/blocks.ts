@@ -15,10 +15,6 @@ export class Blocks {
   readonly count: u32;
   /** How many of them are empty. */
   remaining: u32;
-  /** Counts the transitions to local that a guest's write made: they must be durable with its data (R6.5). */
-  guestTransitions: u64 = 0;
-  /** All transitions. */
-  transitions: u64 = 0;
   private readonly shift: u32;
   /** One bit a block, set if it is local. */
   private readonly bits!: StaticArray<u64>;
@@ -58,14 +54,11 @@ export class Blocks {
     return ((unchecked(this.bits[<i32>(block >> 6)]) >> (block & 63)) & 1) !== 0;
   }
 
-  /** @param byGuest whether a guest's write made it local */
-  setLocal(block: u32, byGuest: bool): void {
+  setLocal(block: u32): void {
     if (this.isLocal(block)) return;
     const word = <i32>(block >> 6);
     unchecked((this.bits[word] |= (<u64>1) << (block & 63)));
     this.remaining--;
-    this.transitions++;
-    if (byGuest) this.guestTransitions++;
   }
 
   /** The first empty block from `from` on, in a circle. @returns -1 if all are local */
@@ -107,7 +100,7 @@ export class Blocks {
   guestWrote(lba: u64, sectors: u32): void {
     const last = this.lastBlock(lba, sectors);
     for (let b = this.blockOf(lba); b <= last; b++) {
-      if (!this.isLocal(b) && this.covers(lba, sectors, <u32>b)) this.setLocal(<u32>b, true);
+      if (!this.isLocal(b) && this.covers(lba, sectors, <u32>b)) this.setLocal(<u32>b);
     }
   }
 

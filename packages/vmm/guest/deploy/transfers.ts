@@ -198,7 +198,7 @@ export class Transfers extends ReadSink {
     const one = this.owner(request);
     if (one === null) return;
     if (ok) {
-      this.blocks.setLocal(one.block, false);
+      this.blocks.setLocal(one.block);
       return this.drop(one);
     }
     one.state = ARRIVED;

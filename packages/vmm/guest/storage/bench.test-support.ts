@@ -93,6 +93,8 @@ export class Bench {
     this.image = image;
     this.medium = medium ?? blankDisk(sectors * 512);
     this.faulty = new FaultyDisk(this.medium);
+    // TRIM goes to the medium below: faults are for reads and writes.
+    Object.assign(this.faulty, { discard: (lba: number, count: number) => this.medium.discard(lba, count) });
     this.drive = new AtaDrive({ clock, medium: this.faulty, timing: timing ?? ssdTiming() }, { visible });
     const set = (high: boolean) => {
       if (high && !this.high) this.raised++;
