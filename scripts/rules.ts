@@ -29,7 +29,7 @@ export const layers: Record<string, Layer> = {
   "packages/vmm/guest": {
     imports: [],
     npm: [],
-    tests: ["packages/kit", "packages/cpu", "packages/devices", "packages/net"],
+    tests: ["packages/kit", "packages/cpu", "packages/devices", "packages/net", "packages/vmm/compiler"],
   },
   "packages/vmm/compiler": { imports: ["packages/kit"], npm: ["assemblyscript", "binaryen", "long"] },
   "packages/vmm/host": { imports: ["packages/kit", "packages/vmm/compiler"], npm: ["long"] },
