@@ -7,6 +7,7 @@ import { DiskRead, ImageSource } from "../deploy/fetch.ts";
 import { Transfers } from "../deploy/transfers.ts";
 import { allocate, placeMemory } from "../memory.ts";
 import { hideMemory } from "./guard.ts";
+import { IndexPair } from "./index-pair.ts";
 import { AhciMediator } from "./mediator.ts";
 import { Port } from "./port.ts";
 import { Redirect } from "./redirect.ts";
@@ -36,6 +37,7 @@ class Network extends ImageSource {
 const network = new Network();
 let ahci: AhciMediator | null = null;
 let port: Port | null = null;
+let pair: IndexPair | null = null;
 let blocks: Blocks | null = null;
 let transfers: Transfers | null = null;
 let redirect: Redirect | null = null;
@@ -46,6 +48,7 @@ export function setup(delta: u64, bytes: u64, abar: u64): bool {
   hideMemory(delta, bytes, 1 << 40);
   ahci = new AhciMediator(abar);
   port = ahci!.ports[0];
+  pair = new IndexPair(ahci!, 0xc010);
   return ahci!.attach();
 }
 
@@ -123,6 +126,15 @@ export function read(address: u64, bytes: u32): u64 {
 
 export function write(address: u64, bytes: u32, value: u64): void {
   ahci!.write(address, bytes, value);
+}
+
+/** Through the index/data pair at port 0xc010. */
+export function pairRead(port: u32): u32 {
+  return pair!.read(port, 4);
+}
+
+export function pairWrite(port: u32, value: u32): void {
+  pair!.write(port, 4, value);
 }
 
 export function poll(now: u64, copy: bool): void {

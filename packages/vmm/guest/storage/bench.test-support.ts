@@ -30,6 +30,8 @@ type Guest = {
   moderate(idle: bigint, chunk: number): void;
   read(address: bigint, bytes: number): bigint;
   write(address: bigint, bytes: number, value: bigint): void;
+  pairRead(port: number): number;
+  pairWrite(port: number, value: number): void;
   poll(now: bigint, copy: number): void;
   isQuiet(): number;
   isTaken(): number;

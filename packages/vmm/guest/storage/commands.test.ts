@@ -121,6 +121,19 @@ test("registers answer to 1, 2 and 8 bytes, and a part that is written leaves th
   assert.is(b.read(PxIS), 0);
 });
 
+test("the index/data pair is the same registers", () => {
+  const b = new Bench({ image }).start();
+  b.vmm.pairWrite(0xc010, PxCLB);
+  assert.is(b.vmm.pairRead(0xc010), PxCLB);
+  assert.is(b.vmm.pairRead(0xc014), list);
+  b.prepare(0, { command: 0x25, lba: 0, count: 8, regions: [[buffer(0), 4096]] });
+  b.vmm.pairWrite(0xc010, PxCI);
+  b.vmm.pairWrite(0xc014, 1);
+  assert.is(b.vmm.pairRead(0xc014), 1);
+  b.run(() => b.read(PxCI) === 0);
+  same(b.machine.ram.subarray(buffer(0), buffer(0) + 4096), of(0, 8));
+});
+
 test("R8.19: the copier leaves a guest alone that uses its disk, and begins near its last access", () => {
   const b = new Bench({ image }).start();
   b.vmm.moderate(5_000_000n, 2);

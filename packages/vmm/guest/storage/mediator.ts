@@ -78,8 +78,8 @@ export class AhciMediator extends MmioMediator {
   /** Registers are read as whole words; 8 bytes are two of them, the low one first. */
   read(address: u64, bytes: u32): u64 {
     const offset = <u32>(address - this.abar);
-    const low: u64 = this.readWord(offset & ~3);
-    if (bytes === 8) return low | ((<u64>this.readWord((offset & ~3) + 4)) << 32);
+    const low: u64 = this.readAt(offset & ~3);
+    if (bytes === 8) return low | ((<u64>this.readAt((offset & ~3) + 4)) << 32);
     const value = low >> (8 * (offset & 3));
     return bytes === 4 ? value : value & (((<u64>1) << (8 * bytes)) - 1);
   }
@@ -87,17 +87,18 @@ export class AhciMediator extends MmioMediator {
   write(address: u64, bytes: u32, value: u64): void {
     const offset = <u32>(address - this.abar);
     if (bytes >= 4) {
-      this.writeWord(offset & ~3, <u32>value);
-      if (bytes === 8) this.writeWord((offset & ~3) + 4, <u32>(value >> 32));
+      this.writeAt(offset & ~3, <u32>value);
+      if (bytes === 8) this.writeAt((offset & ~3) + 4, <u32>(value >> 32));
       return;
     }
     const shift = 8 * (offset & 3);
     const mask = ((((<u32>1) << (8 * bytes)) - 1) << shift) as u32;
-    const kept = writesOnes(offset & ~3) ? 0 : this.readWord(offset & ~3) & ~mask;
-    this.writeWord(offset & ~3, kept | (((<u32>value) << shift) & mask));
+    const kept = writesOnes(offset & ~3) ? 0 : this.readAt(offset & ~3) & ~mask;
+    this.writeAt(offset & ~3, kept | (((<u32>value) << shift) & mask));
   }
 
-  private readWord(offset: u32): u32 {
+  /** One register, by its offset: a multiple of 4. */
+  readAt(offset: u32): u32 {
     if (offset >= portsAt) {
       const port = this.portAt(offset);
       return port === null ? mmioRead32(this.abar + offset) : port.read((offset - portsAt) % portStride);
@@ -107,7 +108,7 @@ export class AhciMediator extends MmioMediator {
     return offset === CCC_CTL || offset === CCC_PORTS ? 0 : value;
   }
 
-  private writeWord(offset: u32, value: u32): void {
+  writeAt(offset: u32, value: u32): void {
     if (offset >= portsAt) {
       const port = this.portAt(offset);
       if (port !== null) port.write((offset - portsAt) % portStride, value);
