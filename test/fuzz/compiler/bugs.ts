@@ -74,6 +74,9 @@ const bugs: readonly Bug[] = [
   ["registers are restored in the wrong order", assembler, "pop", (right) => function (register) {
     return right.call(this, register === 12 ? 13 : register === 13 ? 12 : register);
   }],
+  ["a call by pointer does not look at types", generator, "trapIf", (right) => function (cc) {
+    if (cc !== CC.NE) right.call(this, cc);
+  }],
   ["calls lose what registers hold", generator, "settleForCall", () => () => {}],
   ["blocks lose locals that they write", generator, "settle", (right) => function () {
     return right.call(this, new Set());

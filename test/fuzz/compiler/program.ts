@@ -295,8 +295,19 @@ class FunctionWriter {
     const index = IMPORTS.length + n;
     if (this.#below(3) > 0) return [...values, ...op("call", index)];
     // the index is computed: the function's number, added to what is zero
-    const pointer = [...this.#value("i32", depth), ...i32(0), ...op("i32.and"), ...i32(n), ...op("i32.add")];
+    const pointer = [
+      ...this.#value("i32", depth),
+      ...i32(0),
+      ...op("i32.and"),
+      ...i32(this.#slot(n)),
+      ...op("i32.add"),
+    ];
     return [...values, ...pointer, ...op("call_indirect", index, 0)];
+  }
+  /** A place in the table: now and then another function's, or none; the call then traps, unless the types are equal. */
+  #slot(n: number): number {
+    if (this.#below(25) > 0) return n;
+    return this.#below(3) === 0 ? this.#signatures.length + this.#below(5) : this.#below(this.#own);
   }
   #intrinsic(type: ValueType | null, depth: number): Bytes {
     const fit = IMPORTS.flatMap(({ result }, n) => (result === type ? [n] : []));
