@@ -219,7 +219,7 @@ class FunctionWriter {
   #literal(type: ValueType, value: bigint): Bytes {
     return type === "i32" ? i32(value) : i64(value);
   }
-  /** The old value of a local that one arm of an `if` sets while it is waiting on the stack. */
+  /** The old value of a local that is set, or that one arm of an `if` sets, while it is waiting on the stack. */
   #overwritten(type: ValueType, depth: number): Bytes {
     const local = this.#local(type);
     if (local === null) return this.#binary(type, depth);
@@ -228,6 +228,10 @@ class FunctionWriter {
       ...(this.#below(2) === 0 ? op("local.set", local) : op("drop")),
       ...this.#value(type, depth),
     ];
+    if (this.#below(3) === 0) {
+      const set = [...this.#value(type, depth), ...op("local.set", local)];
+      return [...op("local.get", local), ...set, ...this.#value(type, depth), ...op(`${type}.${this.#pick(BINARY)}`)];
+    }
     const chosen = this.#block("if", type, () => [...arm(), ...op("else"), ...arm()]);
     return [...op("local.get", local), ...this.#condition(depth), ...chosen, ...op(`${type}.${this.#pick(BINARY)}`)];
   }
