@@ -33,8 +33,8 @@ export class Copier {
   /** The guest's disk must have been idle for so long, in nanoseconds. */
   idleInterval: u64 = 2_000_000;
   /** Blocks on their way at once. */
-  chunk: u32 = 4;
-  /** From one chunk to the next. */
+  chunk: u32 = 8;
+  /** From one look to the next. */
   pause: u64 = 0;
   /** Above so many commands in {@link window} the guest counts as busy: the idle interval is eight times as long. */
   busyCommands: u32 = 64;
@@ -59,11 +59,13 @@ export class Copier {
 
   poll(now: u64): void {
     this.watch(now);
-    if (this.blocks.complete || this.transfers.moving !== 0) return;
+    const most = min<u32>(this.chunk, (this.transfers.most + 1) >> 1); // the rest is for the guest's reads
+    const moving = this.transfers.moving;
+    if (this.blocks.complete || moving >= most) return;
     const interval = this.busy ? this.idleInterval << 3 : this.idleInterval;
     if (now - this.lastSeen < interval || now - this.startedAt < this.pause) return;
     this.startedAt = now;
-    for (let i: u32 = 0; i < this.chunk; i++) {
+    for (let i = moving; i < most; i++) {
       const block = this.policy.next(this.blocks, now);
       if (block < 0 || <u64>block >= this.blocks.count || this.blocks.isLocal(block)) return;
       if (!this.transfers.want(<u32>block, false)) return;

@@ -48,6 +48,8 @@ type Outstanding = {
   lba: number;
   count: number;
   version: number;
+  /** Durable when it ends. */
+  fua: boolean;
   /** By sector: what a read may see; of a write, what may be there after it. */
   allowed: Set<number>[];
 };
@@ -211,13 +213,14 @@ export class Guest {
       this.writes++;
     } else data.fill(0xcc);
     const regions = this.#regions(at, count * 512);
+    const fua = queued && write && random.chance(0.1);
     if (queued) {
       bench.prepare(slot, {
         command: write ? 0x61 : 0x60,
         lba,
         count: slot << 3,
         features: count,
-        device: write && random.chance(0.1) ? 0xc0 : 0x40,
+        device: fua ? 0xc0 : 0x40,
         write,
         regions,
       });
@@ -232,7 +235,7 @@ export class Guest {
         if (write) other.allowed[there].add(version);
       }
     }
-    this.#open.set(slot, { slot, write, queued, lba, count, version, allowed });
+    this.#open.set(slot, { slot, write, queued, lba, count, version, fua, allowed });
     if (queued) bench.write(PxSACT, 1 << slot);
     bench.write(PxCI, 1 << slot);
     if (random.chance(0.2)) new Uint8Array(bench.machine.ram.buffer, 0x1000 + 32 * slot, 32).fill(0xff); // R8.2
@@ -279,13 +282,14 @@ export class Guest {
     if (bench.raised > allowed) throw new Error(`${bench.raised} interrupts for ${allowed} causes`);
   }
 
-  #completedOne({ slot, write, lba, count, version, allowed }: Outstanding): void {
+  #completedOne({ slot, write, fua, lba, count, version, allowed }: Outstanding): void {
     this.#open.delete(slot);
     this.#completed += 2; // one when its frame came, one for a descriptor
     for (let i = 0; i < count; i++) {
       if (write) {
         this.#may[lba + i] = new Set([version, ...allowed[i]]);
-        for (const one of this.#may[lba + i]) this.#durable[lba + i].add(one);
+        if (fua) this.#durable[lba + i] = new Set(this.#may[lba + i]);
+        else for (const one of this.#may[lba + i]) this.#durable[lba + i].add(one);
         continue;
       }
       const at = buffer(slot) + i * 512;
