@@ -4,7 +4,7 @@
  * that every read says what it saw.
  */
 import { blankDisk } from "@castaway/devices";
-import { Random } from "@castaway/kit";
+import { Random, writeLittle } from "@castaway/kit";
 import {
   Bench,
   buffer,
@@ -18,6 +18,7 @@ import {
   PxSERR,
   PxSSTS,
   PxTFD,
+  type Sent,
 } from "./bench.test-support.ts";
 
 const sectors = 0x300;
@@ -37,6 +38,7 @@ function contents(lba: number, version: number, into: Uint8Array): void {
 /** @returns the version, or -1 if it is no whole sector of any */
 function versionOf(lba: number, bytes: Uint8Array): number {
   const words = new Uint32Array(bytes.slice(0, 512).buffer);
+  if (words.every((word) => word === 0)) return trimmed;
   for (let i = 0; i < 128; i += 2) if (words[i] !== lba + i * 0x10000 || words[i + 1] !== words[1]) return -1;
   return words[1];
 }
@@ -56,6 +58,8 @@ type Outstanding = {
 
 /** Any content: a write that was cut off (rule 6). */
 const anything = -2;
+/** Zeros: no version begins with them, for its other words are not zero. */
+const trimmed = -3;
 
 export class Guest {
   bench: Bench;
@@ -307,15 +311,40 @@ export class Guest {
   /** Commands that are not the medium's, alone on the port. */
   #simple(): void {
     const { random } = this;
-    this.#alone(random.pick([0xec, 0xe5, 0x27]));
+    if (random.chance(0.3)) this.#trim();
+    else this.#alone(random.pick([0xec, 0xe5, 0x27]));
   }
 
-  #alone(command: number): void {
+  /** One range or two. */
+  #trim(): void {
+    const { random } = this;
+    const { ram } = this.bench.machine;
+    ram.fill(0, buffer(0), buffer(0) + 512);
+    const ranges = [buffer(0), buffer(0) + 8].slice(random.below(2)).map((at) => {
+      const count = random.below(30) + 1;
+      const lba = random.below(sectors - count);
+      writeLittle(ram, at, 4, lba);
+      writeLittle(ram, at + 6, 2, count);
+      return { lba, count };
+    });
+    this.#alone(0x06, { features: 1, count: 1, write: true, regions: [[buffer(0), 512]] });
+    for (const { lba, count } of ranges) {
+      for (let at = lba; at < lba + count; at++) {
+        this.#may[at] = new Set([trimmed]);
+        this.#durable[at].add(trimmed);
+      }
+    }
+  }
+
+  #alone(command: number, rest: Partial<Sent> = {}): void {
     const { bench } = this;
     const regions: [number, number][] = command === 0xec ? [[buffer(0), 512]] : [];
-    bench.prepare(0, { command, regions });
+    bench.prepare(0, { command, regions, ...rest });
     bench.write(PxCI, 1);
-    for (let i = 0; (bench.read(PxCI) & 1) !== 0; i++) if (i > 5000) throw new Error(`${command} does not end`);
+    for (let i = 0; (bench.read(PxCI) & 1) !== 0; i++) {
+      if (i > 5000) throw new Error(`${command} does not end`);
+      if (i > 1000) bench.machine.after(10_000_000); // see drain
+    }
     this.#completed += 2;
     this.#look();
   }
