@@ -160,7 +160,7 @@ export class Deployment extends Periodic {
     if (!longAddresses || longSectors) return this.refuse(UNFIT_DISK);
     this.visible = load<u64>(this.answer, 2 * 100);
     memory.copy(this.identity.serial, this.answer + 20, serialBytes);
-    this.port.uncached = (load<u16>(this.answer, 2 * 85) & 0x20) === 0;
+    this.port.drive.uncached = (load<u16>(this.answer, 2 * 85) & 0x20) === 0;
     this.ask(READ_NATIVE_MAX_EXT, 0, 0, 0);
     this.port.internal.submitNext(this.request);
   }

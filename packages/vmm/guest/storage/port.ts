@@ -37,19 +37,9 @@ import {
   TFD_DRQ,
   TFD_ERR,
 } from "./ahci.ts";
-import {
-  CONTROL,
-  disableWriteCache,
-  enableWriteCache,
-  queueErrorLog,
-  READ,
-  READ_LOG_DMA_EXT,
-  READ_LOG_EXT,
-  SET_FEATURES,
-  SLEEP,
-  WRITE,
-} from "./ata.ts";
+import { CONTROL, READ, WRITE } from "./ata.ts";
 import { Command, HELD, ISSUED, LOST, Shared } from "./command.ts";
+import { DriveCondition } from "./drive-condition.ts";
 import { DENY, Gate, WAIT } from "./gate.ts";
 import { touchesVmm } from "./guard.ts";
 import { Internal, PortOwner } from "./internal.ts";
@@ -58,8 +48,7 @@ export class Port extends PortOwner {
   readonly internal!: Internal;
   gate: Gate | null = null;
   observer: DiskObserver | null = null;
-  /** SET FEATURES has switched the drive's write cache off, as far as is known. */
-  uncached: bool = false;
+  readonly drive: DriveCondition = new DriveCondition();
   readonly commands: StaticArray<Command> = new StaticArray<Command>(32);
   private readonly base: u64;
   readonly shared: Shared;
@@ -88,14 +77,6 @@ export class Port extends PortOwner {
   /** As sampled. */
   private hwCi: u32 = 0;
   private hwSact: u32 = 0;
-
-  // Why the VMM must keep off
-  /** A queued command failed, and the guest has not asked why (R8.17). */
-  private queueFailed: bool = false;
-  /** The guest stopped the port while the drive had queued commands: only a reset ends them for certain. */
-  private queueLeft: bool = false;
-  private asleep: bool = false;
-  private inSoftReset: bool = false;
 
   constructor(base: u64, shared: Shared) {
     super();
@@ -336,7 +317,7 @@ export class Port extends PortOwner {
     const verdict = gate.admit(command);
     if (verdict === DENY) command.deny();
     if (verdict !== WAIT) return !(this.internal.hasUrgent && this.mayTake()); // an urgent one needs the port idle first
-    if (this.queueFailed) {
+    if (this.drive.queueFailed) {
       command.deny(); // the drive aborts it as well, until it is asked for its log
       return true;
     }
@@ -345,7 +326,8 @@ export class Port extends PortOwner {
 
   private send(command: Command): void {
     const bit = (<u32>1) << command.slot;
-    this.note(command);
+    if (command.kind === CONTROL && command.softReset) this.lose();
+    this.drive.sent(command);
     if (this.gate !== null) this.gate!.issued(command);
     command.writeHeader(physicalOf(this.list));
     command.state = ISSUED;
@@ -360,20 +342,6 @@ export class Port extends PortOwner {
     this.put(PxCI, bit);
     this.hwCi |= bit;
     this.sample(); // it may be over already
-  }
-
-  /** What a command does to the drive that the VMM has to know. */
-  private note(command: Command): void {
-    const opcode = command.opcode;
-    if (command.kind === CONTROL) {
-      this.inSoftReset = command.softReset;
-      if (command.softReset) this.lose();
-      this.restarted();
-      this.inSoftReset = command.softReset;
-    } else if (opcode === SLEEP || opcode === 0x99) this.asleep = true;
-    else if (readsQueueError(command)) this.queueFailed = false;
-    else if (opcode === SET_FEATURES && command.features === disableWriteCache) this.uncached = true;
-    else if (opcode === SET_FEATURES && command.features === enableWriteCache) this.uncached = false;
   }
 
   /** Reads PxCI and PxSACT, and ends what the hardware has ended. */
@@ -421,24 +389,15 @@ export class Port extends PortOwner {
   }
 
   private restarted(): void {
-    this.queueFailed = false;
-    this.queueLeft = false;
-    this.asleep = false;
-    this.inSoftReset = false;
+    this.drive.reset();
     this.tfdFrozen = false;
   }
 
-  /**
-   * The guest stops the port: if it does because queued commands failed, the drive keeps why until it is asked. Without
-   * an error the drive does not hear of it: it still has its queue, and answers anything else with an error.
-   */
   private noteFailure(): void {
     if (this.internal.active) return;
     const failed = (this.get(PxTFD) & TFD_ERR) !== 0;
     for (let rest = this.out; rest !== 0; rest &= rest - 1) {
-      if (!unchecked(this.commands[ctz<u32>(rest)]).queued) continue;
-      if (failed) this.queueFailed = true;
-      else this.queueLeft = true;
+      if (unchecked(this.commands[ctz<u32>(rest)]).queued) this.drive.stopped(failed);
     }
   }
 
@@ -450,8 +409,7 @@ export class Port extends PortOwner {
   /** Whether the VMM may take the port once it is idle. */
   private mayTake(): bool {
     const engines = CMD_ST | CMD_FRE;
-    const off = this.queueFailed || this.queueLeft || this.asleep || this.inSoftReset;
-    return !off && (this.get(PxCMD) & engines) === engines;
+    return !this.drive.isAway && (this.get(PxCMD) & engines) === engines;
   }
 
   private commanded(hardware: u32): u32 {
@@ -485,10 +443,4 @@ export class Port extends PortOwner {
   private put(register: u32, value: u32): void {
     mmioWrite32(this.base + register, value);
   }
-}
-
-/** Whether the command asks why a queued one failed. */
-function readsQueueError(command: Command): bool {
-  const readsLog = command.opcode === READ_LOG_EXT || command.opcode === READ_LOG_DMA_EXT;
-  return readsLog && (<u32>command.lba & 0xff) === queueErrorLog;
 }

@@ -111,7 +111,7 @@ export class Redirect extends Gate {
 
   /** Rules 3 and 4, and R6.5. */
   private writable(command: Command): bool {
-    const durable = command.fua || this.port.uncached;
+    const durable = command.fua || this.port.drive.uncached;
     return this.mayWrite(command.lba, command.sectors, durable);
   }
 
@@ -174,7 +174,7 @@ export class Redirect extends Gate {
       const lba = range & 0xffff_ffff_ffff;
       const sectors = <u32>(range >> 48);
       if (sectors === 0) continue;
-      if (step === 0) all = this.mayWrite(lba, sectors, this.port.uncached) && all;
+      if (step === 0) all = this.mayWrite(lba, sectors, this.port.drive.uncached) && all;
       else if (step === 1) this.overtake(lba, sectors);
       else this.blocks.guestWrote(lba, sectors);
     }
