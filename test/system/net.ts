@@ -1,5 +1,6 @@
 /** `npm run system -- net [NAME] [--all]`: machines with their e1000 on a simulated network, see docs/system-tests.md. */
 import type { Counts } from "../../scripts/counts.ts";
+import { type Case, playCases } from "./cases.ts";
 import type { SystemOptions } from "./cpu.ts";
 import { readsByAoe, writesByAoe } from "./net/aoe.ts";
 import { bootByCommand } from "./net/command.ts";
@@ -16,16 +17,7 @@ import { throughput } from "./net/stream/throughput.ts";
 import { threeMachines } from "./net/three-machines.ts";
 import { twoMachinesInBothOrders } from "./net/two-machines.ts";
 
-interface Case {
-  readonly name: string;
-  readonly about: string;
-  /** Takes long: runs only if it is named, or with `--all`. */
-  readonly long?: true;
-  /** @returns what is worth telling. @throws Error that says what went wrong */
-  readonly play: () => string | Promise<string>;
-}
-
-const cases: readonly Case[] = [
+const cases: readonly Case<string>[] = [
   { name: "pxe", about: "a program by iPXE and TFTP, then the local disk", play: networkBootedProgram },
   { name: "sanboot", about: "a machine without a disk boots one on an AoE server", play: diskOnAServer },
   { name: "sanboot-loss", about: "the same by a root path, with 2 % loss", long: true, play: diskOverALossyWire },
@@ -65,30 +57,4 @@ const cases: readonly Case[] = [
   { name: "command", about: "castaway boot, from a folder served by TFTP", play: bootByCommand },
 ];
 
-/** Those that `only` names: one exactly, else all whose names contain it. Without it the quick ones, or all. */
-function chosen({ only, all }: SystemOptions): readonly Case[] {
-  if (only === undefined) return cases.filter(({ long }) => all || !long);
-  const exact = cases.filter(({ name }) => name === only);
-  return exact.length > 0 ? exact : cases.filter(({ name }) => name.includes(only));
-}
-
-export async function systemNet(options: SystemOptions): Promise<Counts> {
-  const counts: Counts = { passed: 0, failed: 0 };
-  const wanted = chosen(options);
-  if (wanted.length === 0) {
-    console.log(`WRONG there is no "${options.only}"; there are: ${cases.map(({ name }) => name).join(", ")}`);
-    counts.failed++;
-  }
-  for (const { name, about, play } of wanted) {
-    const start = performance.now();
-    const host = () => `${((performance.now() - start) / 1000).toFixed(1)} s`;
-    try {
-      console.log(`ok    ${name}: ${about}: ${await play()}; ${host()}`);
-      counts.passed++;
-    } catch (error) {
-      console.log(`WRONG ${name}: ${about}: ${error instanceof Error ? error.message : String(error)}; ${host()}`);
-      counts.failed++;
-    }
-  }
-  return counts;
-}
+export const systemNet = (options: SystemOptions): Promise<Counts> => playCases(cases, options, (said) => said);

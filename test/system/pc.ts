@@ -1,6 +1,7 @@
 /** `npm run system -- pc [NAME] [--all]`: real guests on the whole machine; docs/system-tests.md says what each shows. */
 import type { Machine, MachineOptions } from "castaway";
 import type { Counts } from "../../scripts/counts.ts";
+import { type Case, playCases } from "./cases.ts";
 import type { SystemOptions } from "./cpu.ts";
 import { debian } from "./guests/debian.ts";
 import { demo } from "./guests/demo.ts";
@@ -14,16 +15,7 @@ import { readme } from "./guests/readme.ts";
 /** The demo disk under a copy-on-write overlay. */
 export const demoMachine = (options: Partial<MachineOptions> = {}): Machine => machine(demoImage(), options);
 
-interface Case {
-  readonly name: string;
-  readonly about: string;
-  /** Takes minutes: runs only if it is named, or with `--all`. */
-  readonly long?: true;
-  /** Plays it to the end. @throws Error that says what the guest did not do */
-  readonly play: () => Guest | Promise<Guest>;
-}
-
-const cases: readonly Case[] = [
+const cases: readonly Case<Guest>[] = [
   { name: "demo", about: "demo disk to its shell, check, power off", play: () => demo({}) },
   { name: "demo-intx", about: "the same without MSI", play: () => demo({ msi: false }) },
   { name: "demo-smp", about: "the same with 4 processors", play: () => demo({ cpus: 4 }) },
@@ -35,29 +27,5 @@ const cases: readonly Case[] = [
   { name: "debian-smp", about: "the same with 2 processors", long: true, play: () => debian({ cpus: 2 }) },
 ];
 
-/** Those that `only` names: one exactly, else all whose names contain it. Without it the quick ones, or all. */
-function chosen({ only, all }: SystemOptions): readonly Case[] {
-  if (only === undefined) return cases.filter(({ long }) => all || !long);
-  const exact = cases.filter(({ name }) => name === only);
-  return exact.length > 0 ? exact : cases.filter(({ name }) => name.includes(only));
-}
-
-export async function systemPc(options: SystemOptions): Promise<Counts> {
-  const counts: Counts = { passed: 0, failed: 0 };
-  const wanted = chosen(options);
-  if (wanted.length === 0) {
-    console.log(`WRONG there is no "${options.only}"; there are: ${cases.map(({ name }) => name).join(", ")}`);
-    counts.failed++;
-  }
-  for (const { name, about, play } of wanted) {
-    try {
-      const guest = await play();
-      console.log(`ok    ${name}: ${about}: ${guest.measures()}, digest ${guest.pc.board.cpu.digest()}`);
-      counts.passed++;
-    } catch (e) {
-      console.log(`WRONG ${name}: ${about}: ${e instanceof Error ? e.message : String(e)}`);
-      counts.failed++;
-    }
-  }
-  return counts;
-}
+export const systemPc = (options: SystemOptions): Promise<Counts> =>
+  playCases(cases, options, (guest) => `${guest.measures()}, digest ${guest.pc.board.cpu.digest()}`);

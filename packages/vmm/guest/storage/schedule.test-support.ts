@@ -180,8 +180,8 @@ export class Guest {
     }
   }
 
-  /** Lets all be copied, and compares the disk with what the guest believes. */
-  finish(): void {
+  /** Lets all be copied, and compares the disk with what the guest believes. @returns blocks that are still not local */
+  finish(): number {
     const { bench } = this;
     this.drain();
     bench.copying = true;
@@ -199,6 +199,7 @@ export class Guest {
     }
     bench.run(() => false, 50);
     if (bench.vmm.issuedByVmm() !== issued) throw new Error("rule 12: the VMM is not silent");
+    return bench.vmm.remaining();
   }
 
   #issue(queued: boolean): void {
