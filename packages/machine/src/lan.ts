@@ -39,8 +39,11 @@ export interface LanOptions {
   readonly seed?: number;
   /** Sockets for the machine's cards, 1 to 16. Default 1. */
   readonly sockets?: number;
-  /** What the cables of the machine's cards are like; those of the servers are as fast and as wide, and flawless. */
-  readonly link?: LinkOptions;
+  /**
+   * What the cables of the machine's cards are like: all of them, or each. Those of the servers are as fast and as wide as the
+   * first one, and flawless.
+   */
+  readonly link?: LinkOptions | readonly LinkOptions[];
   /** What TFTP serves. Default: nothing. */
   readonly files?: TftpFiles;
   /** What clients are told to load: a name among `files`, or a URI. Default: nothing. */
@@ -52,6 +55,8 @@ export interface LanOptions {
   /** What it costs the AoE server; see `ServiceCost`. Default: no time. */
   readonly aoeCost?: Partial<ServiceCost>;
 }
+
+const isList = (link: LinkOptions | readonly LinkOptions[]): link is readonly LinkOptions[] => Array.isArray(link);
 
 /** The servers' addresses on the wire: the host's, and the next one is that of AoE. */
 const hostMac = "52:54:00:00:00:01";
@@ -80,11 +85,14 @@ export class Lan implements Surroundings {
     const { seed = 1, sockets = 1, link = {}, files = {}, disks = [] } = options;
     if (!(Number.isInteger(sockets) && sockets >= 1 && sockets <= 16))
       throw new ConfigError("sockets", sockets, "1 to 16");
-    const { bandwidth, mtu = 1500 } = link;
+    const cableOf = (n: number): LinkOptions => (isList(link) ? (link[n] ?? {}) : link);
+    const { bandwidth, mtu = 1500 } = cableOf(0);
     if (mtu < 1500) throw new ConfigError("mtu", mtu, "1500 or more: the servers send frames of that size");
     this.net = new Network({ clock: this.clock, seed, link: { bandwidth, mtu } });
     this.switch = this.net.switch({ ports: sockets + 2 });
-    const cables = Array.from({ length: sockets }, () => this.net.plug(this.switch, (place) => place.link, link));
+    const cables = Array.from({ length: sockets }, (_, n) =>
+      this.net.plug(this.switch, (place) => place.link, cableOf(n)),
+    );
     this.ports = cables.map(({ b }) => b);
     this.taps = cables.map(({ a }) => a);
 

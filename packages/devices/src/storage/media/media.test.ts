@@ -81,6 +81,10 @@ test("changes are exactly the sectors that were written", () => {
       [500, 1],
     ],
   );
+  assert.equal(
+    [disk.writtenIn(0, 2048), disk.writtenIn(127, 2), disk.writtenIn(130, 370), disk.writtenIn(500, 1)],
+    [...[5, 2, 0, 1]],
+  );
 });
 
 test("discarding a huge blank disk costs nothing, and a state of another disk is refused", () => {

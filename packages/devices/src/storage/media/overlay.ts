@@ -125,6 +125,21 @@ export class OverlayDisk implements BlockDevice, Discardable {
     }
   }
 
+  /** How many of `sectors` sectors from `lba` on were written. */
+  writtenIn(lba: number, sectors: number): number {
+    const end = lba + sectors;
+    let count = 0;
+    for (let at = lba; at < end; ) {
+      const number = Math.floor(at / this.#perPiece);
+      const stop = Math.min(end, (number + 1) * this.#perPiece);
+      const written = this.#pieces.get(number)?.written;
+      const first = at - number * this.#perPiece;
+      if (written !== undefined) for (let n = first; n < first + stop - at; n++) count += written[n]!;
+      at = stop;
+    }
+    return count;
+  }
+
   /** Forgets all that was written. */
   clear(): void {
     this.#pieces.clear();
