@@ -61,3 +61,6 @@ export declare function addr_vectors(): usize;
 /** Runs in its page of the low window: back to real mode, and on with the first disk's boot sector. */
 export declare function addr_bootDisk(): usize;
 export declare function addr_bootDiskEnd(): usize;
+/** Runs there too, where a guest in real mode begins, at 9000:D000 or 9D00:0: on with the first disk's boot sector. */
+export declare function addr_startGuest(): usize;
+export declare function addr_startGuestEnd(): usize;

@@ -7,7 +7,7 @@ import { CODE32, CODE64, DATA32 } from "../layout.ts";
 import type { Piece } from "../link.ts";
 import { type Assembler, Label } from "../x64/assembler.ts";
 import { memory, RAX, RDI, RSP } from "../x64/operands.ts";
-import { LOW_SEGMENT } from "./real-mode.ts";
+import { LOW_SEGMENT } from "./boot-sector.ts";
 import {
   DS,
   ES,

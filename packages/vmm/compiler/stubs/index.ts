@@ -3,6 +3,7 @@ import { AP_START_PAGE, REAL_MODE_PAGE } from "../layout.ts";
 import type { Piece } from "../link.ts";
 import { apStartPieces } from "./ap-start.ts";
 import { bootPieces } from "./boot.ts";
+import { startGuestPieces } from "./boot-sector.ts";
 import { realModePieces } from "./real-mode.ts";
 import { vectorPieces } from "./vectors.ts";
 import { vmEnterPieces } from "./vm-enter.ts";
@@ -15,6 +16,7 @@ export function stubPieces(exported: ReadonlySet<string>): Piece[] {
     ...vectorPieces(exported.has("onInterrupt")),
     ...apStartPieces(exported.has("apMain")),
     ...realModePieces(),
+    ...startGuestPieces(),
   ];
 }
 

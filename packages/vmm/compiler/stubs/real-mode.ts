@@ -2,10 +2,11 @@
  * Back to real mode, for good: copied to its page in the low window and jumped to, it leaves long mode and boots the first
  * disk as the BIOS would have done. To hand over elsewhere, write a stub of the same kind: `leaveLongMode` is the way down.
  */
-import { CODE16, CODE32, DATA16, REAL_MODE_PAGE } from "../layout.ts";
+import { CODE16, CODE32, DATA16 } from "../layout.ts";
 import type { Piece } from "../link.ts";
 import { type Assembler, Label } from "../x64/assembler.ts";
-import { CC, RAX, RBX, RCX, RDX, RSI } from "../x64/operands.ts";
+import { RAX, RCX, RDX } from "../x64/operands.ts";
+import { bootFirstDisk, LOW_SEGMENT, REAL_PAGE } from "./boot-sector.ts";
 import {
   DS,
   ES,
@@ -24,48 +25,14 @@ import {
   writeControl,
 } from "./stub.ts";
 
-/** The symbol for the page that the code runs in. */
-const PAGE = "realModePage";
-/** A segment from which 16-bit offsets are the low 16 bits of addresses. */
-export const LOW_SEGMENT = (REAL_MODE_PAGE >> 4) & 0xf000;
-const BOOT_SECTOR = 0x7c00,
-  FIRST_DISK = 0x80;
-
 export function realModePieces(): Piece[] {
-  return [stub("bootDisk", bootDisk, { runsAt: PAGE }), stub("bootDiskEnd", (asm) => asm.u8(0), { kind: "data" })];
+  return [stub("bootDisk", bootDisk, { runsAt: REAL_PAGE }), stub("bootDiskEnd", (asm) => asm.u8(0), { kind: "data" })];
 }
 
 function bootDisk(asm: Assembler): void {
   const tables = leaveLongMode(asm);
-  const failed = new Label();
-  asm.alu("xor", RAX, RAX, 2);
-  for (const segment of [DS, ES, FS, GS, SS]) asm.modRm(0x8e, segment, RAX, 2);
-  asm.u8(0xbc).u16(BOOT_SECTOR).u8(0xfb); // MOV SP; STI
-  const word = (register: number, value: number) => asm.u8(0xb8 | register).u16(value);
-  word(RAX, 0x0201); // INT 13h: read one sector
-  word(RCX, 1); // of cylinder 0, from sector 1 on
-  word(RDX, FIRST_DISK);
-  word(RBX, BOOT_SECTOR);
-  asm.u8(0xcd, 0x13).jump(failed, CC.B);
-  asm
-    .u8(0x81, 0x3e)
-    .u16(BOOT_SECTOR + 510)
-    .u16(0xaa55)
-    .jump(failed, CC.NE); // CMP word [7DFE], AA55
-  word(RDX, FIRST_DISK);
-  asm.u8(0xea).u16(BOOT_SECTOR).u16(0); // JMP 0:7C00
-  complain(asm.bind(failed), "castaway: the first disk cannot be booted\n");
+  bootFirstDisk(asm);
   tables();
-}
-
-/** Prints a text that stands in this segment, and stops. */
-function complain(asm: Assembler, text: string): void {
-  const [next, end, string] = [new Label(), new Label(), new Label()];
-  asm.u8(0xb8 | RSI).reference(string, "absolute2");
-  asm.bind(next).u8(0x2e, 0xac).test(RAX, RAX, 1).jump(end, CC.E); // LODSB CS:
-  asm.u8(0xe6, 0xe9).jump(next);
-  asm.bind(end).u8(0xf4).jump(end);
-  asm.bind(string).u8(...new TextEncoder().encode(`${text}\0`));
 }
 
 /**
