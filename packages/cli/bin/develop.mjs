@@ -9,11 +9,21 @@ const index = `${cache}/index.json`;
 /** What a bundle depends on beside the sources in it. */
 const tools = ["package-lock.json", "scripts/bundle.mjs", "packages/cli/bin/develop.mjs"];
 
-/** @returns {Promise<{ module: string, blobs: URL }>} the program, and where firmware and demo disk are */
+/** @returns {Promise<{ module: string, blobs: URL, vmm: typeof vmm }>} the program, where firmware and demo disk are, the hypervisor */
 export async function program() {
   process.setSourceMapsEnabled(true);
   const blobs = pathToFileURL(`${root}/firmware-blobs/`);
-  return { module: pathToFileURL(cached() ?? (await build())).href, blobs };
+  return { module: pathToFileURL(cached() ?? (await build())).href, blobs, vmm };
+}
+
+/** The hypervisor's image: that of the last time, unless its sources or its compiler have changed. */
+export async function vmm() {
+  const { bundle } = await import(pathToFileURL(`${root}/scripts/bundle.mjs`).href);
+  const folder = `cli-vmm/${Date.now()}-${process.pid}`;
+  const [file] = await bundle([`${root}/scripts/vmm.ts`], folder);
+  const { vmmImage } = await import(pathToFileURL(file).href);
+  rmSync(`${root}/.cache/${folder}`, { recursive: true, force: true });
+  return vmmImage();
 }
 
 /** The bundle of the last start, unless something changed since. */

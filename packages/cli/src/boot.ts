@@ -1,9 +1,7 @@
 /** `castaway boot`: from options to a machine, its run, and what is left of it. */
-import { accessSync, constants } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import { type Disk, loadDemoDisk, loadFirmware, Machine, type MachineOptions, Runner } from "castaway";
-import { fileError } from "./exit.ts";
+import { attended, type Console, checkWritable, clock, isInteractive, saveTo, writeReport } from "./console.ts";
 import { Script } from "./expect.ts";
 import { type Front, PlainFront } from "./front.ts";
 import { GdbPort } from "./gdb.ts";
@@ -12,28 +10,13 @@ import { type BuiltNetwork, buildNetwork, NetworkCounters } from "./network.ts";
 import { type BootDevice, wantsNetwork } from "./network-options.ts";
 import type { BootOptions } from "./options.ts";
 import { pcapFile } from "./pcap.ts";
-import { Counters, type Report } from "./report.ts";
+import { Counters } from "./report.ts";
 import { ScreenTerminal } from "./screen.ts";
 import { type Ending, Session } from "./session.ts";
 import { readSnapshotFile, type Snapshot, savedOptions, writeWhole } from "./snapshots.ts";
 import { Status } from "./status.ts";
-import { SerialTerminal } from "./terminal.ts";
+import { SerialTerminal, statusPanel } from "./terminal.ts";
 import { traceFile } from "./trace.ts";
-
-/** What the command uses of its process. */
-export interface Console {
-  readonly in: NodeJS.ReadStream;
-  readonly out: NodeJS.WriteStream;
-  readonly err: NodeJS.WriteStream;
-  /** Where firmware and demo disk are: a folder, with "/" at its end. */
-  readonly blobs: URL;
-}
-
-const clock = {
-  now: () => performance.now(),
-  sleep: (milliseconds: number) =>
-    new Promise<void>((resolve) => (milliseconds > 0 ? setTimeout(resolve, milliseconds) : setImmediate(resolve))),
-};
 
 /** @returns the exit code; throws what `explain` turns into one */
 export async function boot(options: BootOptions, console: Console): Promise<number> {
@@ -44,7 +27,7 @@ export async function boot(options: BootOptions, console: Console): Promise<numb
   const machine = await Machine.create(settings);
   if (snapshot !== undefined) await machine.restore(snapshot.bytes);
 
-  const interactive = !options.plain && console.in.isTTY === true && console.out.isTTY === true;
+  const interactive = isInteractive(options, console);
   const front = frontFor(machine, options, console, interactive);
   const names = (settings.disks as Disk[]).map(({ name = "" }) => name);
   const script = new Script(options.script);
@@ -63,7 +46,7 @@ export async function boot(options: BootOptions, console: Console): Promise<numb
   });
   copyLogs(machine, options, console, interactive);
   greet(options, names, gdb, console, interactive);
-  const ending = await run(session, front, console).finally(() => {
+  const ending = await attended(session, front, console).finally(() => {
     gdb?.close();
     pcap?.close();
     trace?.close();
@@ -121,8 +104,8 @@ const defaultBoot = ({ bootFile, rootPath }: BootOptions): BootDevice[] =>
 function frontFor(machine: Machine, options: BootOptions, console: Console, interactive: boolean): Front {
   if (!interactive) return new PlainFront(machine, console.out, console.err, options.screen);
   const status = options.status ? new Status(machine, clock.now) : null;
-  const Terminal = options.screen ? ScreenTerminal : SerialTerminal;
-  return new Terminal(machine, console, status);
+  if (options.screen) return new ScreenTerminal(machine, console, status);
+  return new SerialTerminal(machine, console, status && statusPanel(status));
 }
 
 function greet(
@@ -140,33 +123,11 @@ function greet(
   if (gdb !== null) err.write(`castaway: the machine waits for gdb: target remote localhost:${gdb.port}\n`);
 }
 
-/** Runs with the terminal taken, which is given back whatever happens; a signal ends the run in an orderly way. */
-async function run(session: Session, front: Front, { out }: Console): Promise<Ending> {
-  const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-  const ends = Object.entries(signals).map(([name, number]) => [name, () => session.quit(128 + number)] as const);
-  const brokenPipe = () => session.quit(128 + 13);
-  for (const [name, end] of ends) process.once(name, end);
-  out.on("error", brokenPipe);
-  front.open(session);
-  try {
-    return await session.run();
-  } finally {
-    front.close();
-    for (const [name, end] of ends) process.off(name, end);
-  }
-}
-
 function copyLogs(machine: Machine, { log }: BootOptions, { err }: Console, raw: boolean): void {
   for (const name of new Set(log)) {
     const transcript = name === "firmware" ? machine.firmwareLog : machine.debugLog;
     transcript.onByte((byte) => err.write(raw && byte === 0x0a ? "\r\n" : Uint8Array.of(byte)));
   }
-}
-
-async function saveTo(machine: Machine, path: string): Promise<string> {
-  const bytes = await machine.save();
-  writeWhole(path, bytes);
-  return `saved ${path}, ${(bytes.length / 1e6).toFixed(1)} MB`;
 }
 
 async function writeScreenshot(machine: Machine, path: string): Promise<void> {
@@ -175,22 +136,7 @@ async function writeScreenshot(machine: Machine, path: string): Promise<void> {
   writeWhole(path, encode({ width, height, data: rgba, channels: 4, depth: 8 }));
 }
 
-function writeReport(report: Report, path: string, { out }: Console, lineEnds: boolean): void {
-  if (path === "-") out.write(`${lineEnds ? "" : "\n"}${JSON.stringify(report)}\n`);
-  else writeWhole(path, `${JSON.stringify(report, null, 2)}\n`);
-}
-
 function summary(machine: Machine, { stop }: Ending): string {
   const end = stop.reason === "powered off" ? "powered off" : stop.reason === "watch" ? "seen" : "quit";
   return `${end}: ${(stop.instructions / 1e6).toFixed(0)} million instructions, ${(machine.now / 1e9).toFixed(2)} s of virtual time`;
-}
-
-/** Better before a long run than after it. @throws UserError */
-function checkWritable(path: string | undefined): void {
-  if (path === undefined || path === "-") return;
-  try {
-    accessSync(dirname(path), constants.W_OK);
-  } catch (error) {
-    throw fileError("write", path, error);
-  }
 }

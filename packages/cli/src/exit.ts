@@ -10,6 +10,8 @@ export const EXIT = {
   wrong: 2,
   /** The guest waits for what cannot come, or did what castaway does not do yet. */
   stuck: 3,
+  /** A deployed disk is not what it must be. */
+  differs: 4,
   /** castaway itself is wrong. */
   broken: 70,
 } as const;
@@ -19,6 +21,7 @@ export const exitCodesHelp = `Exit codes:
   1    something expected was not seen, or a limit was reached
   2    an option, an image or a snapshot is wrong
   3    the guest is stuck, or did what castaway does not do yet
+  4    the deployed disk is not the image with the guest's writes (castaway deploy)
   70   castaway itself is wrong: please report it
   128+ ended by a signal: 130 for SIGINT, 143 for SIGTERM`;
 
@@ -35,8 +38,17 @@ const optionOf: Record<string, string> = {
   seed: "--seed",
   startDate: "--start-date",
   disks: "--disk",
+  "disk size": "--disk-size",
+  block: "--block-size",
+  idle: "--idle",
+  chunk: "--chunk",
   mac: "--mac",
   "aoe.targets": "--aoe",
+  "aoe.perRequest": "--server request",
+  "aoe.latency": "--server latency",
+  "aoe.bytesPerSecond": "--server bandwidth",
+  "aoe.threads": "--server threads",
+  "aoe.queue": "--server queue",
   "boot.file": "--boot-file",
   "boot.rootPath": "--root-path",
   ...Object.fromEntries(

@@ -2,19 +2,25 @@
 import { Command, CommanderError } from "commander";
 import manifest from "../package.json" with { type: "json" };
 import { boot } from "./boot.ts";
-import { EXIT, explain } from "./exit.ts";
+import type { Console, Program } from "./console.ts";
+import { deploy } from "./deploy/deploy.ts";
+import { deployCommand } from "./deploy/options.ts";
+import { EXIT, explain, UserError } from "./exit.ts";
 import { bootCommand } from "./options.ts";
 
 /**
  * @param args of the command line, from the command's name on
  * @param blobs where firmware and demo disk are: a folder, with "/" at its end
+ * @param vmm gives the project's hypervisor, built if need be
  * @returns the exit code
  */
 export async function main(
   args: readonly string[],
   blobs: URL,
   { stdin, stdout, stderr }: Pick<NodeJS.Process, "stdin" | "stdout" | "stderr"> = process,
+  vmm: () => Promise<Program> = noProgram,
 ): Promise<number> {
+  const console: Console = { in: stdin, out: stdout, err: stderr, blobs, vmm };
   let code: number = EXIT.done;
   const program = new Command("castaway")
     .description("A PC in pure TypeScript.")
@@ -26,10 +32,15 @@ export async function main(
     })
     .showSuggestionAfterError()
     .exitOverride();
-  const command = bootCommand(async (options) => {
-    code = await boot(options, { in: stdin, out: stdout, err: stderr, blobs });
-  });
-  program.addCommand(command.copyInheritedSettings(program));
+  const commands = [
+    deployCommand(async (options) => {
+      code = await deploy(options, console);
+    }),
+    bootCommand(async (options) => {
+      code = await boot(options, console);
+    }),
+  ];
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   try {
     await program.parseAsync(args, { from: "user" });
     return code;
@@ -40,3 +51,5 @@ export async function main(
     return code;
   }
 }
+
+const noProgram = () => Promise.reject(new UserError("there is no hypervisor here; give one with --vmm FILE"));

@@ -86,7 +86,8 @@ function probability(text: string): number {
   if (value >= 0 && value <= 1) return value;
   throw new InvalidArgumentError('Write "1%" or "0.01", at most "100%".');
 }
-function size(text: string): number {
+/** `9000`, `64KiB`. @throws InvalidArgumentError */
+export function bytes(text: string): number {
   try {
     return parseSize(/^\d+$/.test(text) ? Number(text) : text);
   } catch {
@@ -94,9 +95,9 @@ function size(text: string): number {
   }
 }
 
-/** What `--link` may say, under the network's names. */
 type LinkNumber = Exclude<keyof LinkOptions, "toA" | "toB" | "deliverCorrupted">;
-const linkNames: Record<string, [name: LinkNumber, read: (text: string) => number]> = {
+/** `latency=5ms,loss=1%`, under the network's names. @throws InvalidArgumentError that names the part that is wrong */
+export const link = settings<Pick<LinkOptions, LinkNumber>>({
   bandwidth: ["bandwidth", bandwidth],
   latency: ["latency", duration],
   jitter: ["jitter", duration],
@@ -105,23 +106,30 @@ const linkNames: Record<string, [name: LinkNumber, read: (text: string) => numbe
   reordering: ["reordering", probability],
   "reorder-delay": ["reorderDelay", duration],
   corruption: ["corruption", probability],
-  mtu: ["mtu", size],
-  queue: ["queue", size],
-};
+  mtu: ["mtu", bytes],
+  queue: ["queue", bytes],
+});
 
-/** `latency=5ms,loss=1%`. @throws InvalidArgumentError that names the part that is wrong */
-export function link(text: string): LinkOptions {
-  const options: Partial<Record<LinkNumber, number>> = {};
-  for (const part of text.split(",")) {
-    const [name = "", ...rest] = part.split("=");
-    const known = Object.hasOwn(linkNames, name) ? linkNames[name] : undefined;
-    if (known === undefined || rest.length !== 1)
-      throw new InvalidArgumentError(`"${part}" is none; write NAME=VALUE of ${Object.keys(linkNames).join(", ")}.`);
-    try {
-      options[known[0]] = known[1](rest[0]!);
-    } catch (error) {
-      throw new InvalidArgumentError(`${name}: ${(error as Error).message}`);
+/**
+ * Reads `NAME=VALUE,NAME=VALUE`.
+ * @param names for each that may be given, whose number it is, and how it is read
+ */
+export function settings<T extends { readonly [name in keyof T]?: number }>(
+  names: Readonly<Record<string, readonly [name: keyof T, read: (text: string) => number]>>,
+): (text: string) => Partial<T> {
+  return (text) => {
+    const options: Partial<Record<keyof T, number>> = {};
+    for (const part of text.split(",")) {
+      const [name = "", ...rest] = part.split("=");
+      const known = Object.hasOwn(names, name) ? names[name] : undefined;
+      if (known === undefined || rest.length !== 1)
+        throw new InvalidArgumentError(`"${part}" is none; write NAME=VALUE of ${Object.keys(names).join(", ")}.`);
+      try {
+        options[known[0]] = known[1](rest[0]!);
+      } catch (error) {
+        throw new InvalidArgumentError(`${name}: ${(error as Error).message}`);
+      }
     }
-  }
-  return options;
+    return options as Partial<T>;
+  };
 }

@@ -58,8 +58,8 @@ function checkBootFile(name: string, folder: string | undefined, files: TftpFile
   if (files(name) === null) throw new UserError(`--boot-file: there is no file ${name} in ${folder}`);
 }
 
-/** An image for many readers: what is written to it goes elsewhere. */
-async function openServed(path: string, onFailure: (line: string) => void): Promise<BlockDevice> {
+/** An image for many readers: what is written to it goes elsewhere. @throws UserError, ConfigError */
+export async function openServed(path: string, onFailure: (line: string) => void): Promise<BlockDevice> {
   const { medium } = await openImage(path, { write: false, onFailure });
   if (medium instanceof Uint8Array) return new ImageDisk(medium);
   return medium instanceof OverlayDisk ? medium.base : medium;

@@ -9,8 +9,10 @@ import type { GdbPort } from "./gdb.ts";
 export interface SessionOptions {
   readonly script: Script;
   readonly atMost?: Nanoseconds;
+  /** Ends the run when it is seen and the script is over; `name` is for people. Undefined: a script that waited last does. */
+  readonly until?: { readonly name: string; readonly watch: Watch };
   /** Undefined: in a terminal, once the script is over. */
-  readonly pace?: boolean;
+  readonly pace?: boolean | (() => boolean);
   /** Somebody may type: a machine that waits for input goes on waiting. */
   readonly interactive: boolean;
   /** The script looks at the screen and types on the keyboard, not on the serial port. */
@@ -20,6 +22,8 @@ export interface SessionOptions {
   readonly host: HostClock;
   /** Writes a snapshot. @returns what to tell */
   readonly save: () => Promise<string>;
+  /** Looked at between slices: what makes it senseless to go on, and the exit's code. */
+  readonly check?: () => { readonly problem: string; readonly code: number } | null;
 }
 
 export interface Ending {
@@ -38,7 +42,7 @@ export class Session implements Wishes {
   readonly #runner: Runner;
   readonly #front: Front;
   readonly #options: SessionOptions;
-  #quit: { readonly code: number } | null = null;
+  #quit: { readonly code: number; readonly problem?: string } | null = null;
   #saving: Promise<void> = Promise.resolve();
 
   constructor(machine: Machine, runner: Runner, front: Front, options: SessionOptions) {
@@ -49,12 +53,18 @@ export class Session implements Wishes {
     const { script, screen } = options;
     // Bytes count in the order in which they come; typing has to wait until the processors stand still.
     if (!screen) machine.com1.onByte((byte) => script.feed(byte, machine.now) && machine.pause());
-    runner.onSlice = () => front.show();
+    runner.onSlice = () => {
+      front.show();
+      const found = options.check?.() ?? null;
+      if (found === null) return;
+      this.#quit ??= found;
+      runner.stop();
+    };
     if (options.gdb !== null) options.gdb.onConnect = () => runner.stop();
   }
 
   /** Ends the run soon. @param code of the exit; by default it depends on the script */
-  quit(code: number = this.#options.script.missing === null ? EXIT.done : EXIT.missed): void {
+  quit(code: number = this.#missing === null ? EXIT.done : EXIT.missed): void {
     this.#quit ??= { code };
     this.#runner.stop();
     this.#options.gdb?.close();
@@ -82,7 +92,7 @@ export class Session implements Wishes {
   async #debug(): Promise<MachineStop | null> {
     const { gdb, host, interactive, pace } = this.#options;
     if (gdb === null || !gdb.connected) return null;
-    this.#runner.pace = pace ?? interactive;
+    this.#runner.pace = valueOf(pace) ?? interactive;
     const end = await gdb.serve(this.#machine, this.#runner, host);
     if (end?.reason === "killed") this.quit();
     else if (end?.stop == null && this.#quit === null) this.#front.note("the debugger has left; the machine runs on");
@@ -91,15 +101,16 @@ export class Session implements Wishes {
 
   /** Runs to the next thing that the script does, or to the end. */
   async #stretch(end: Nanoseconds): Promise<MachineStop> {
-    const { script, interactive, pace, screen } = this.#options;
+    const { script, interactive, pace, screen, until } = this.#options;
     const text = script.take();
     if (text !== null) this.#type(text);
-    if (script.over && script.endsRun) return { reason: "watch", detail: script.last, instructions: 0 };
-    this.#runner.pace = pace ?? (interactive && script.over);
-    const until: Watch[] = [];
-    if (screen && script.awaited !== null) until.push(this.#machine.screen.shows(utf8(script.awaited)));
-    const stop = await this.#runner.run({ until, atMost: end - this.#machine.now });
-    if (stop.reason === "watch") script.meet(this.#machine.now);
+    if (this.#reached) return { reason: "watch", detail: until?.watch.name ?? script.last, instructions: 0 };
+    this.#runner.pace = valueOf(pace) ?? (interactive && script.over);
+    const watches = until === undefined || until.watch.seen ? [] : [until.watch];
+    const awaited = screen && script.awaited !== null ? this.#machine.screen.shows(utf8(script.awaited)) : null;
+    if (awaited !== null) watches.push(awaited);
+    const stop = await this.#runner.run({ until: watches, atMost: end - this.#machine.now });
+    if (awaited?.seen) script.meet(this.#machine.now);
     if (stop.reason === "idle" && interactive) await new Promise((resolve) => setTimeout(resolve, 10));
     return stop;
   }
@@ -108,30 +119,42 @@ export class Session implements Wishes {
     else this.#machine.com1.type(text);
   }
 
+  /** Whether all has come that the run was for. */
+  get #reached(): boolean {
+    const { script, until } = this.#options;
+    return script.over && (until === undefined ? script.endsRun : until.watch.seen);
+  }
+  /** What has not come yet, for people; null: nothing is missing. */
+  get #missing(): string | null {
+    const { script, until } = this.#options;
+    if (script.missing !== null) return shown(script.missing);
+    return until === undefined || until.watch.seen ? null : until.name;
+  }
+
   /** What a stop means; null: go on. */
   #ending(stop: MachineStop | null): Ending | null {
-    const { script, interactive, atMost } = this.#options;
-    const { missing } = script;
+    const { interactive, atMost } = this.#options;
+    const missing = this.#missing;
     if (this.#quit !== null || stop === null) {
       const code = this.#quit?.code ?? EXIT.done;
-      const problem = missing === null ? null : `the run was ended before ${shown(missing)} was seen`;
-      return { stop: PAUSED, code, problem };
+      const problem = missing === null ? null : `the run was ended before ${missing} was seen`;
+      return { stop: PAUSED, code, problem: this.#quit?.problem ?? problem };
     }
     switch (stop.reason) {
       case "powered off": {
-        const problem = missing === null ? null : `the machine powered off before ${shown(missing)} was seen`;
+        const problem = missing === null ? null : `the machine powered off before ${missing} was seen`;
         return { stop, code: missing === null ? EXIT.done : EXIT.missed, problem };
       }
       case "watch":
-        return script.over && script.endsRun ? { stop, code: EXIT.done, problem: null } : null;
+        return this.#reached ? { stop, code: EXIT.done, problem: null } : null;
       case "limit": {
         const time = `${inSeconds(atMost ?? 0)} of virtual time (--at-most)`;
-        const problem = missing === null ? `${time} are over` : `${shown(missing)} was not seen within ${time}`;
+        const problem = missing === null ? `${time} are over` : `${missing} was not seen within ${time}`;
         return { stop, code: EXIT.missed, problem };
       }
       case "idle": {
         const waits = "the guest waits for input, and nothing else will wake it";
-        const problem = missing === null ? waits : `${waits}; ${shown(missing)} was not seen`;
+        const problem = missing === null ? waits : `${waits}; ${missing} was not seen`;
         return interactive ? null : { stop, code: EXIT.stuck, problem };
       }
       case "unimplemented":
@@ -142,4 +165,5 @@ export class Session implements Wishes {
   }
 }
 
+const valueOf = (pace: SessionOptions["pace"]) => (typeof pace === "function" ? pace() : pace);
 const utf8 = (text: string) => Buffer.from(text, "latin1").toString("utf8");

@@ -86,17 +86,33 @@ export abstract class TerminalFront implements Front {
   protected abstract print(lines: readonly string[]): void;
 }
 
+/** Lines of castaway's own that stay at the bottom of the terminal. */
+export interface Panel {
+  /** How many lines it wants. */
+  readonly height: number;
+  /** So many lines, each at most `columns` characters wide beside control sequences, which it ends itself. */
+  lines(columns: number): readonly string[];
+}
+export const statusPanel = (status: Status): Panel => ({
+  height: 1,
+  lines: (columns) => [inverse(` ${status.line()} | Ctrl-A h: help `.slice(0, columns))],
+});
+/** So many lines are the guest's, whatever a panel wants. */
+const GUEST_LINES = 8;
+
 export class SerialTerminal extends TerminalFront {
-  readonly #status: Status | null;
+  readonly #panel: Panel | null;
   readonly #rest = new Rest();
   #bytes: number[] = [];
   #column = 0;
   #drawn = 0;
+  /** Lines at the bottom that the panel has now. */
+  #height = 0;
 
-  /** @param status null: no status line */
-  constructor(machine: Machine, tty: Tty, status: Status | null) {
+  /** @param panel null: the guest has the whole terminal */
+  constructor(machine: Machine, tty: Tty, panel: Panel | null) {
     super(machine, tty);
-    this.#status = status;
+    this.#panel = panel;
     machine.com1.onByte((byte) => this.#bytes.push(byte));
   }
 
@@ -113,12 +129,13 @@ export class SerialTerminal extends TerminalFront {
       this.#bytes = [];
     }
     const now = performance.now();
-    if (this.#status === null || now - this.#drawn < STATUS_EVERY || !this.#rest.reached) return;
+    if (this.#panel === null || now - this.#drawn < STATUS_EVERY || !this.#rest.reached) return;
     this.#drawn = now;
-    const line = ` ${this.#status.line()} | Ctrl-A h: help `.slice(0, this.out.columns);
-    this.out.write(
-      SAVE_CURSOR + ansi.cursorTo(0, this.out.rows - 1) + inverse(line) + ansi.eraseEndLine + RESTORE_CURSOR,
-    );
+    if (this.#wanted !== this.#height) this.#resize();
+    const top = this.out.rows - this.#height;
+    const lines = this.#panel.lines(this.out.columns).slice(-this.#height);
+    const drawn = lines.map((line, n) => ansi.cursorTo(0, top + n) + line + ansi.eraseEndLine);
+    this.out.write(SAVE_CURSOR + drawn.join("") + RESTORE_CURSOR);
   }
   protected override print(lines: readonly string[]): void {
     if (this.#column > 0) this.out.write("\r\n");
@@ -126,18 +143,30 @@ export class SerialTerminal extends TerminalFront {
     for (const line of lines) this.out.write(`${inverse(line)}\r\n`);
   }
 
-  /** The last line is kept free by a new one, from which the cursor then goes up. */
+  get #wanted(): number {
+    return this.#panel === null ? 0 : Math.max(1, Math.min(this.#panel.height, this.out.rows - GUEST_LINES));
+  }
+  #resize(): void {
+    this.#clear();
+    this.enter();
+  }
+  /** The last lines are kept free by new ones, from which the cursor then goes up. */
   protected override enter(): void {
-    if (this.#status === null) return;
-    const region = SAVE_CURSOR + scrollRegion(this.out.rows - 1) + RESTORE_CURSOR;
-    this.out.write(`\n${region}${ansi.cursorUp(1)}`);
+    if (this.#panel === null) return;
+    this.#height = this.#wanted;
+    const region = SAVE_CURSOR + scrollRegion(this.out.rows - this.#height) + RESTORE_CURSOR;
+    this.out.write("\n".repeat(this.#height) + region + ansi.cursorUp(this.#height));
     this.#drawn = 0;
   }
+  /** The whole terminal scrolls again, and nothing is left of the panel. */
+  #clear(): void {
+    if (this.#height === 0) return;
+    const top = this.out.rows - this.#height;
+    const lines = Array.from({ length: this.#height }, (_, n) => ansi.cursorTo(0, top + n) + ansi.eraseLine);
+    this.out.write(SAVE_CURSOR + scrollRegion("") + lines.join("") + RESTORE_CURSOR);
+  }
   protected override leave(): void {
-    if (this.#status !== null) {
-      const clear = ansi.cursorTo(0, this.out.rows - 1) + ansi.eraseLine;
-      this.out.write(SAVE_CURSOR + scrollRegion("") + clear + RESTORE_CURSOR);
-    }
+    this.#clear();
     if (this.#column > 0) this.out.write("\r\n");
   }
 }
