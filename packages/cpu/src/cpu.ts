@@ -204,6 +204,10 @@ export class Cpu {
     access.afterDevice = () => this.#timersMayHaveChanged(cpu);
     return cpu;
   }
+  /** The processor whose turn it is: it causes what devices are asked. */
+  get running(): Processor {
+    return this.processors[this.#active]!;
+  }
   /** Moves the clock to the instruction at hand. */
   #synchronize(cpu: Processor): number {
     const now = cpu.time();

@@ -16,4 +16,4 @@ export { Cpu, type CpuOptions, type Ports, type RunLimits, type Stop, type StopR
 export { disassemble, mnemonic } from "./disassemble.ts";
 export type { FlatMode } from "./flat.ts";
 export { definitions } from "./isa/index.ts";
-export { type ExitName, exitName } from "./vmx/reasons.ts";
+export { EXIT, type ExitName, exitName } from "./vmx/reasons.ts";

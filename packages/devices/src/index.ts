@@ -38,7 +38,7 @@ export {
 export * from "./serial/uart16550.ts";
 export { AhciController, type AhciControllerOptions, type AhciControllerState } from "./storage/ahci/function.ts";
 export { type AhciEnv, AhciHba, type AhciState, ahciState } from "./storage/ahci/hba.ts";
-export type { MediumFailure } from "./storage/ata/cached-medium.ts";
+export type { MediumFailure, MediumWrite } from "./storage/ata/cached-medium.ts";
 export type { CommandEvent } from "./storage/ata/command.ts";
 export * from "./storage/ata/drive.ts";
 export * from "./storage/media/index.ts";

@@ -39,8 +39,8 @@ export function machineProbes(board: Board) {
     vmExit,
     vmEntry,
     vmRefused,
-    /** By disk: commands that ended, and failures of the medium behind it. */
-    disks: board.drives.map(({ commands, failures }) => ({ commands, failures })),
+    /** By disk: commands that ended, what they stored on the medium behind it, and its failures. */
+    disks: board.drives.map(({ commands, writes, failures }) => ({ commands, writes, failures })),
     /** By network card: frames on the wire and frames that were dropped. */
     networkCards: board.networkCards.map(({ mac: { sent, received, dropped } }) => ({ sent, received, dropped })),
     /** Somebody typed on the serial port or the keyboard, or pressed a button. */

@@ -79,6 +79,10 @@ export class Vmx {
   get nonRoot(): boolean {
     return this.operation === NON_ROOT;
   }
+  /** In root operation: what runs is the hypervisor. */
+  get root(): boolean {
+    return this.operation === ROOT;
+  }
   /** Must the loop run one instruction at a time, for the monitor trap flag? */
   get trapsEach(): boolean {
     return (this.controls.primary & MONITOR_TRAP) !== 0;

@@ -17,11 +17,16 @@ const canDiscard = (medium: BlockDevice): medium is BlockDevice & Discardable =>
 /** The medium, or the host under it, did not do what it was asked to: for the user; the guest sees a drive error. */
 export type MediumFailure = { operation: "read" | "write" | "flush" | "discard"; lba: number; sectors: number };
 
+/** The medium holds something new. `data` is borrowed; null: the sectors read as zeros, by TRIM. */
+export type MediumWrite = { lba: number; sectors: number; data: Uint8Array | null };
+
 export const cachedMediumState = record({ unflushed: list(record({ lba: natural, before: bytes() })) });
 export type CachedMediumState = StateOf<typeof cachedMediumState>;
 
 export class CachedMedium {
   readonly failures = new Probe<MediumFailure>("medium failures");
+  /** What commands have stored; what a power cut takes back is not among it. */
+  readonly writes = new Probe<MediumWrite>("sectors stored");
   readonly sectorSize: number;
   readonly sectors: number;
   readonly #medium: BlockDevice;
@@ -60,6 +65,8 @@ export class CachedMedium {
   write(lba: number, from: Uint8Array, durable: boolean): number {
     if (!durable) this.#remember(lba, from.length / this.sectorSize);
     const good = this.#each("write", lba, from, (at, piece) => this.#medium.write(at, piece));
+    if (good > 0 && this.writes.active)
+      this.writes.emit({ lba, sectors: good, data: from.subarray(0, good * this.sectorSize) });
     if (!durable) return good;
     for (let i = 0; i < good; i++) this.#unflushed.delete(lba + i);
     return this.#flushMedium() ? good : 0;
@@ -80,6 +87,7 @@ export class CachedMedium {
       return false;
     }
     for (const at of this.#unflushed.keys()) if (at >= lba && at < lba + sectors) this.#unflushed.delete(at);
+    if (this.writes.active) this.writes.emit({ lba, sectors, data: null });
     return true;
   }
 

@@ -64,6 +64,8 @@ const dmaPiece = 0x1_0000;
 export class AtaDrive implements Device<DriveState> {
   /** Commands that ended, with their outcome. */
   readonly commands = new Probe<CommandEvent>("disk commands");
+  /** The medium behind the cable, for people and tools: what is stored, whoever may see it. */
+  readonly medium: BlockDevice;
   readonly #clock: Clock;
   readonly #parts: Parts;
   readonly #schedule: Schedule;
@@ -81,6 +83,7 @@ export class AtaDrive implements Device<DriveState> {
       throw new ConfigError("disk.visible", visible, `1 to ${medium.sectors} sectors`);
     }
     this.#clock = clock;
+    this.medium = medium;
     this.#parts = {
       identity: identity(options, timing.rotationRate),
       settings: defaultSettings(),
@@ -94,6 +97,11 @@ export class AtaDrive implements Device<DriveState> {
   /** The medium failed, for the user: the guest sees an error of the drive. */
   get failures() {
     return this.#parts.medium.failures;
+  }
+
+  /** What commands have stored on the medium. */
+  get writes() {
+    return this.#parts.medium.writes;
   }
 
   /** How many sectors the drive shows after power-on: whoever keeps the medium keeps this too. */

@@ -1,6 +1,7 @@
 /** Media that only read: an image in memory, and nothing at all. Put an {@link OverlayDisk} over them to write. */
 import type { BlockDevice, Bytes } from "@castaway/kit";
 import { checkSectorSize, defaultSectorSize, wholeSectors } from "./sectors.ts";
+import type { Sparse } from "./sparse.ts";
 
 /** A disk image as bytes. An image that ends within a sector is filled up with zeros. */
 export class ImageDisk implements BlockDevice {
@@ -37,7 +38,7 @@ export class ImageDisk implements BlockDevice {
 }
 
 /** A disk of zeros that cannot be written. */
-export class ZeroDisk implements BlockDevice {
+export class ZeroDisk implements BlockDevice, Sparse {
   readonly sectorSize: number;
   readonly sectors: number;
   readonly readOnly = true;
@@ -46,6 +47,10 @@ export class ZeroDisk implements BlockDevice {
   constructor(size: Bytes, { sectorSize = defaultSectorSize }: { sectorSize?: number } = {}) {
     this.sectorSize = checkSectorSize(sectorSize);
     this.sectors = wholeSectors(size, sectorSize, false);
+  }
+
+  nextData(): number {
+    return this.sectors;
   }
 
   read(_lba: number, into: Uint8Array): boolean {

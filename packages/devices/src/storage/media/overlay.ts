@@ -18,6 +18,7 @@ import {
 } from "@castaway/kit";
 import type { Discardable } from "../ata/cached-medium.ts";
 import { ZeroDisk } from "./image.ts";
+import { nextData, type Sparse } from "./sparse.ts";
 
 /** Bytes in the pieces that memory is taken in. */
 const pieceSize = 0x1_0000;
@@ -38,7 +39,7 @@ export type OverlayState = StateOf<typeof overlayState>;
 
 type Piece = { written: Uint8Array; data: Uint8Array | null };
 
-export class OverlayDisk implements BlockDevice, Discardable {
+export class OverlayDisk implements BlockDevice, Discardable, Sparse {
   readonly sectorSize: number;
   readonly sectors: number;
   readonly readOnly = false;
@@ -110,12 +111,27 @@ export class OverlayDisk implements BlockDevice, Discardable {
     return true;
   }
 
-  /** All sectors that were written, in order, as runs within pieces of 64 KiB; `bytes` are copies. */
-  *changes(): Generator<Change> {
+  /** Whether a sector was written, or discarded over a disk that is not blank. */
+  isWritten(lba: number): boolean {
+    return this.#pieces.get(Math.floor(lba / this.#perPiece))?.written[lba % this.#perPiece] === 1;
+  }
+
+  /** The first sector from `lba` on that may be other than zeros: written ones, and those of the disk below. */
+  nextData(lba: number): number {
+    const below = Math.min(nextData(this.base, lba), this.sectors);
+    for (let at = lba; at < below; at = (Math.floor(at / this.#perPiece) + 1) * this.#perPiece) {
+      const written = this.#pieces.get(Math.floor(at / this.#perPiece))?.written.indexOf(1, at % this.#perPiece) ?? -1;
+      if (written >= 0) return Math.min(Math.floor(at / this.#perPiece) * this.#perPiece + written, below);
+    }
+    return below;
+  }
+
+  /** All sectors from `first` on that were written, in order, as runs within pieces of 64 KiB; `bytes` are copies. */
+  *changes(first = 0): Generator<Change> {
     const size = this.sectorSize;
     for (const number of this.#numbers()) {
       const { written, data } = this.#piece(number);
-      for (let from = written.indexOf(1); from >= 0; ) {
+      for (let from = written.indexOf(1, Math.max(0, first - number * this.#perPiece)); from >= 0; ) {
         const gap = written.indexOf(0, from);
         const to = gap < 0 ? written.length : gap;
         const bytes = data?.slice(from * size, to * size) ?? new Uint8Array((to - from) * size);
