@@ -10,6 +10,7 @@ import { ipxe } from "./guests/ipxe.ts";
 import { demoImage, machine } from "./guests/machine.ts";
 import { memtest } from "./guests/memtest.ts";
 import { menu } from "./guests/menu.ts";
+import { oracle } from "./guests/oracle.ts";
 import { readme } from "./guests/readme.ts";
 
 /** The demo disk under a copy-on-write overlay. */
@@ -22,6 +23,7 @@ const cases: readonly Case<Guest>[] = [
   { name: "menu", about: "SYSLINUX's menu by keyboard", play: menu },
   { name: "ipxe", about: "iPXE out of the network card's ROM, then the disk", play: ipxe },
   { name: "readme", about: "the README's example", play: readme },
+  { name: "oracle", about: "what Linux writes is on the disk; spoilt writes are noticed", play: oracle },
   { name: "memtest", about: "Memtest86+, tests 0 to 7 over 64 MiB", long: true, play: memtest },
   { name: "debian", about: "Debian 12 with GRUB and systemd", long: true, play: () => debian({}) },
   { name: "debian-smp", about: "the same with 2 processors", long: true, play: () => debian({ cpus: 2 }) },

@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { inflateImage } from "./gzip.ts";
 import { ImageDisk, ZeroDisk } from "./image.ts";
 import { blankDisk, OverlayDisk } from "./overlay.ts";
+import { nextData } from "./sparse.ts";
 import { type ByteStore, StoreDisk, type StoreFailure } from "./store.ts";
 
 const isConfigError = (pattern: RegExp) => (error: unknown) =>
@@ -18,6 +19,26 @@ test("an image that ends within a sector is filled up with zeros, and never writ
   assert.equal([into[699], into[700], into[1023]], [7, 0, 0]);
   assert.is(disk.write(), false);
   assert.throws(() => new ImageDisk(new Uint8Array(0)), isConfigError(/at least one sector/));
+});
+
+test("where there is nothing but zeros is known: not written, on a blank disk", () => {
+  const disk = blankDisk("16GiB");
+  assert.is(disk.nextData(5), disk.sectors);
+  for (const lba of [0x100_0005, 0x100_0085]) disk.write(lba, new Uint8Array(512));
+  assert.equal(
+    [0, 0x100_0005, 0x100_0006].map((lba) => disk.nextData(lba)),
+    [0x100_0005, 0x100_0005, 0x100_0085],
+  );
+  assert.equal(
+    [0x100_0005, 0x100_0006].map((lba) => disk.isWritten(lba)),
+    [true, false],
+  );
+  assert.equal(
+    Array.from(disk.changes(0x100_0006), ({ lba }) => lba),
+    [0x100_0085],
+  );
+  const image = new OverlayDisk(new ImageDisk(new Uint8Array(4096)));
+  assert.equal([nextData(image, 3), nextData(new ImageDisk(new Uint8Array(512)), 0)], [3, 0]);
 });
 
 test("sizes: whole sectors, or a clear word", () => {
