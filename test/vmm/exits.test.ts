@@ -19,6 +19,8 @@ class Rig {
   /** What whoever is asked answers. */
   answer = 0n;
   cr2 = 0n;
+  /** What was written to debug registers. */
+  readonly debug = new Map<number, bigint>();
   xcr0 = 1n;
   readonly vmm: Exits;
 
@@ -31,6 +33,9 @@ class Rig {
       readCr4: () => 0n,
       writeCr4: () => {},
       writeCr2: (value: bigint) => void (this.cr2 = value),
+      ...Object.fromEntries(
+        [0, 1, 2, 3, 6].map((n) => [`writeDr${n}`, (value: bigint) => void this.debug.set(n, value)]),
+      ),
       xsetbv: (_: number, value: bigint) => void (this.xcr0 = value),
       wbinvd: () => void this.calls.push("wbinvd"),
       seen: (what: number, at: bigint, bytes: number, value: bigint) => this.#seen(what, at, bytes, value),
@@ -112,14 +117,14 @@ test("model-specific registers: VMX is locked off, its capabilities are read, ha
   assert.is(r.field("ENTRY_INTERRUPTION_INFO"), GP);
 });
 
-test("the guest's view of CR0.NE and CR4.VMXE is its own", () => {
-  const r = new Rig().set({ rbx: 0x80000011n, rcx: 0x2620n });
-  r.exit(EXIT.controlRegister, { EXIT_QUALIFICATION: 0x300n });
-  assert.equal([r.field("CR0_SHADOW"), r.field("GUEST_CR0")], [0x80000011n, 0x80000031n]);
-  r.exit(EXIT.controlRegister, { EXIT_QUALIFICATION: 0x104n });
-  assert.equal([r.field("CR4_SHADOW"), r.field("GUEST_CR4")], [0x2620n, 0x2620n]);
+test("CR0.NE and CR4.VMXE become what the guest wants to see of them, and its instruction is done again", () => {
+  const r = new Rig().set({ rbx: 0x80000031n, rcx: 0x2620n });
+  r.exit(EXIT.controlRegister, { EXIT_QUALIFICATION: 0x300n, CR0_SHADOW: 0x10n, GUEST_CR0: 0x31n });
+  assert.equal([r.field("CR0_SHADOW"), r.field("GUEST_CR0"), r.field("GUEST_RIP")], [0x30n, 0x31n, 0x1000n]);
+  r.exit(EXIT.controlRegister, { EXIT_QUALIFICATION: 0x104n, CR4_SHADOW: 0n });
+  assert.equal([r.field("CR4_SHADOW"), r.field("GUEST_RIP")], [0x2000n, 0x1000n]);
   r.exit(EXIT.controlRegister, { EXIT_QUALIFICATION: 0x404n, GUEST_RSP: 0x620n });
-  assert.equal([r.field("CR4_SHADOW"), r.field("GUEST_CR4")], [0x620n, 0x2620n]);
+  assert.is(r.field("CR4_SHADOW"), 0n);
 });
 
 test("VMX instructions are undefined for the guest, VMXON is #GP once CR4.VMXE is set; hypercalls are whose they are", () => {
@@ -136,9 +141,11 @@ test("VMX instructions are undefined for the guest, VMXON is #GP once CR4.VMXE i
 });
 
 test("INIT parks a processor, SIPI starts it at its page (R2.16)", () => {
-  const r = new Rig();
-  r.exit(EXIT.init);
-  assert.equal([r.field("GUEST_ACTIVITY"), r.field("GUEST_CS_ACCESS")], [3n, 0x93n]);
+  const r = new Rig().set({ rbx: 5n });
+  r.exit(EXIT.init, { GUEST_PAT: 7n, ENTRY_CONTROLS: 0x200n });
+  assert.equal([r.field("GUEST_ACTIVITY"), r.field("GUEST_CS_ACCESS"), r.field("GUEST_PAT")], [3n, 0x93n, 7n]);
+  assert.is(r.field("ENTRY_CONTROLS") & 0x200n, 0n, "not in long mode");
+  assert.equal([r.get("rbx"), r.get("rdx"), r.debug.get(3), r.debug.get(6)], [0n, 1n, 0n, 0xffff0ff0n]);
   r.exit(EXIT.sipi, { EXIT_QUALIFICATION: 0x9an });
   assert.equal(
     [r.field("GUEST_ACTIVITY"), r.field("GUEST_CS_SELECTOR"), r.field("GUEST_CS_BASE"), r.field("GUEST_RIP")],

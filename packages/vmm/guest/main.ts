@@ -1,10 +1,19 @@
 /** Where the boot stub goes, on the first processor, in long mode. */
-import { bootDisk } from "./boot-disk.ts";
+import { addTo, PortRange, Registry } from "./api/intercepts.ts";
+import { bootDisk, placeStart, START_SEGMENT } from "./boot-disk.ts";
+import { CommandLine } from "./command-line.ts";
+import { PciConcealment } from "./core/concealment.ts";
 import { missingFeature } from "./core/controls.ts";
+import { HIDDEN_BYTES, Hypervisor } from "./core/hypervisor.ts";
+import { mapPhysicalMemory } from "./core/physical-map.ts";
+import { VirtualProcessor } from "./core/processor.ts";
+import { setRealModeStart } from "./core/setup.ts";
+import { Streaming } from "./deploy/streaming.ts";
 import { loadInterrupts, onInterrupt } from "./interrupts.ts";
-import { log, logHex } from "./log.ts";
-import { allocate, placeMemory } from "./memory.ts";
-import { reportMultiboot } from "./multiboot.ts";
+import { log, logHex, setLogLevel, tells } from "./log.ts";
+import { allocate, physicalOf, placeMemory } from "./memory.ts";
+import { commandLineOf, reportMultiboot } from "./multiboot.ts";
+import { hideMemory } from "./storage/guard.ts";
 import { cpuid, endAllocation } from "./x86.ts";
 
 export { onInterrupt };
@@ -16,18 +25,50 @@ export { onInterrupt };
 export function main(information: u32, base: u32): void {
   placeMemory(base);
   loadInterrupts();
-  log("castaway\nbase: ");
-  logHex(base);
-  log("\n");
-  reportMultiboot(information);
+  log("castaway\n");
+  const options = new CommandLine();
+  options.parse(commandLineOf(information));
+  setLogLevel(options.level);
+  if (tells(2)) {
+    log("base: ");
+    logHex(base);
+    log("\n");
+    reportMultiboot(information);
+  }
   const registers = allocate(16, 16);
   cpuid(1, 0, registers);
   const missing = missingFeature(load<u32>(registers, 8));
-  endAllocation();
   if (missing.length > 0) {
     log("missing: ");
     log(missing);
-  } else log("VT-x, EPT and unrestricted guest are there");
-  log("\nbooting the disk\n");
+    log("\n");
+  } else stream(options, mapPhysicalMemory(registers));
+  log("booting the disk\n");
   bootDisk();
+}
+
+/** Comes back if there is nothing to stream. */
+function stream(options: CommandLine, reach: u64): void {
+  hideMemory(physicalOf(0), HIDDEN_BYTES, reach);
+  const registry = new Registry(),
+    hypervisor = new Hypervisor(registry, reach),
+    first = new VirtualProcessor(hypervisor, 0),
+    streaming = new Streaming(options);
+  first.enterVmx();
+  if (!streaming.prepare()) {
+    first.leaveVmx();
+    return;
+  }
+  streaming.register(registry);
+  addTo<PortRange>(
+    registry.ports,
+    new PortRange(PciConcealment.first, PciConcealment.end, new PciConcealment(streaming.cardAt)),
+  );
+  hypervisor.intercept();
+  endAllocation();
+  first.makeGuest();
+  placeStart();
+  setRealModeStart(START_SEGMENT, 0);
+  log("the guest starts\n");
+  first.run();
 }

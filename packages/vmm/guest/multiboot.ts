@@ -15,6 +15,11 @@ const MODULE_BYTES: u32 = 16;
 /** The longest text that is printed. */
 const LONGEST: u64 = 4096;
 
+/** Physical address of the command line; 0: there is none. */
+export function commandLineOf(information: u64): u64 {
+  return (physRead32(information + FLAGS) & HAS_CMDLINE) !== 0 ? physRead32(information + CMDLINE) : 0;
+}
+
 function logText(address: u64): void {
   for (let n: u64 = 0; n < LONGEST; n++) {
     const char = physRead8(address + n);

@@ -42,8 +42,17 @@ export function pciCommand(at: u32, set: u32, clear: u32): void {
   pciWrite32(at, PCI_COMMAND, (before | set) & ~clear);
 }
 
+/** The first function of this class, as the upper 24 bits of its register have it; or {@link NOWHERE}. */
+export function findPciClass(code: u32): u32 {
+  return find(PCI_CLASS, 8, code, 0);
+}
+
 /** The `skip`-th function (from 0) whose vendor and device are `id`, device in the high half; or {@link NOWHERE}. */
 export function findPci(id: u32, skip: u32): u32 {
+  return find(PCI_ID, 0, id, skip);
+}
+
+function find(register: u32, shift: u32, wanted: u32, skip: u32): u32 {
   let left = skip;
   for (let bus: u32 = 0; bus < 256; bus++) {
     for (let device: u32 = 0; device < 32; device++) {
@@ -52,7 +61,7 @@ export function findPci(id: u32, skip: u32): u32 {
       const functions: u32 = pciRead32(first, PCI_HEADER_TYPE) & 0x0080_0000 ? 8 : 1;
       for (let fn: u32 = 0; fn < functions; fn++) {
         const at = pciAddress(bus, device, fn);
-        if (pciRead32(at, PCI_ID) !== id) continue;
+        if (pciRead32(at, register) >> shift !== wanted) continue;
         if (left === 0) return at;
         left--;
       }

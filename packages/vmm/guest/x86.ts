@@ -32,6 +32,7 @@ export declare function wrmsr(index: u32, value: u64): void;
 /** EAX, EBX, ECX, EDX go to four words at a linear address. */
 export declare function cpuid(leaf: u32, subleaf: u32, to: usize): void;
 export declare function readCr0(): u64;
+export declare function writeCr0(value: u64): void;
 export declare function readCr3(): u64;
 export declare function readCr4(): u64;
 export declare function readCr2(): u64;
@@ -44,9 +45,28 @@ export declare function str(): u32;
 /** Limit and base go to ten bytes at a linear address. */
 export declare function sgdt(to: usize): void;
 export declare function sidt(to: usize): void;
+/** VMX operation and the VMCS at a physical address. */
+export declare function vmxon(region: u64): void;
+export declare function vmxoff(): void;
+export declare function vmclear(region: u64): void;
+export declare function vmptrld(region: u64): void;
+/** `descriptor`: 16 bytes at a linear address. */
+export declare function invept(type: u32, descriptor: usize): void;
+export declare function invvpid(type: u32, descriptor: usize): void;
+/** Enters the guest with these registers; 0 after an exit, 1 or 2 if the entry is not tried. */
+export declare function vmEnter(registers: usize, launched: u32): u32;
 export declare function vmread(field: u32): u64;
 export declare function vmwrite(field: u32, value: u64): void;
 export declare function lidt(from: usize): void;
+/** What was at a linear address, which gets a new value; locked. */
+export declare function xchg32(at: usize, value: u32): u32;
+/** What was at a linear address, which becomes `value` if it was `expected`; locked. */
+export declare function cmpxchg32(at: usize, expected: u32, value: u32): u32;
+export declare function writeDr0(value: u64): void;
+export declare function writeDr1(value: u64): void;
+export declare function writeDr2(value: u64): void;
+export declare function writeDr3(value: u64): void;
+export declare function writeDr6(value: u64): void;
 export declare function cli(): void;
 export declare function hlt(): void;
 /** From now on `new` stops: there is no memory left. */
@@ -64,3 +84,9 @@ export declare function addr_bootDiskEnd(): usize;
 /** Runs there too, where a guest in real mode begins, at 9000:D000 or 9D00:0: on with the first disk's boot sector. */
 export declare function addr_startGuest(): usize;
 export declare function addr_startGuestEnd(): usize;
+/** Where a VM exit leads to: behind `vmEnter`'s VMLAUNCH. */
+export declare function addr_vmExit(): usize;
+/** The start of another processor, copied to its page; its parameters are there: CR3, RSP, id. */
+export declare function addr_apStart(): usize;
+export declare function addr_apStartEnd(): usize;
+export declare function addr_apParameters(): usize;

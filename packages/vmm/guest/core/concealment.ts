@@ -18,14 +18,14 @@ const PLACE: u32 = 0x00ffff00;
 export class PciConcealment extends PortMediator {
   /** As the guest wrote it. */
   private address: u32 = 0;
-  /** Bus, device and function of what is concealed, as in CONFIG_ADDRESS; it has one function. */
   private concealed: u32;
   /** Off: all is passed on. */
   active: bool = true;
 
-  constructor(bus: u32, device: u32, func: u32) {
+  /** @param concealed bus, device and function, as in CONFIG_ADDRESS; it has one function */
+  constructor(concealed: u32) {
     super();
-    this.concealed = (bus << 16) | (device << 11) | (func << 8);
+    this.concealed = concealed;
   }
   static readonly first: u32 = CONFIG_ADDRESS;
   static readonly end: u32 = PORTS_END;

@@ -81,6 +81,15 @@ export class Ept {
     this.split(at);
     physWrite64(this.entryOf(at), to | rights | type);
   }
+  /** Lets a range of whole large pages read as `blank`, and every write be an exit (R2.7, R4.3). */
+  hide(first: u64, end: u64, blank: u64): void {
+    if (this.splitsLeft === 0) panic("EPT: no more large pages can be split");
+    const table = this.spare + PAGE * --this.splitsLeft;
+    for (let i: u64 = 0; i < 512; i++) physWrite64(table + 8 * i, blank | READ | EXECUTE | WRITE_BACK);
+    for (let at = first; at < end; at += LARGE_PAGE)
+      physWrite64(this.directories + 8 * (at / LARGE_PAGE), table | ALL_RIGHTS);
+  }
+
   /** Makes every access to the page an exit. */
   close(at: u64): void {
     this.setPage(at, 0, 0, 0);

@@ -61,7 +61,11 @@ addTo<PortRange>(registry.ports, new PortRange(0xcf8, 0xd00, new TestPorts()));
 addTo<MsrEntry>(registry.registers, new MsrEntry(0x1b, new TestMsr()));
 addTo<HypercallHandler>(registry.hypercalls, new TestCall());
 addTo<CpuidHandler>(registry.cpuid, new TestCpuid());
-const exits = new Exits(registry, new MemoryExits(registry, 0x300_0000, 0x400_0000), new PortExits(registry));
+const exits = new Exits(
+  registry,
+  new MemoryExits(registry, 0x300_0000, 0x400_0000, (<u64>1) << 39),
+  new PortExits(registry),
+);
 const general = heap.alloc(offsetof<Registers>());
 memory.fill(general, 0, offsetof<Registers>());
 

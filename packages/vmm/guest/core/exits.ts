@@ -6,7 +6,22 @@
 import { CpuidAnswer, Registry } from "../api/intercepts.ts";
 import { log, logHex } from "../log.ts";
 import { panic } from "../panic.ts";
-import { cpuid, rdmsr, readCr4, vmread, vmwrite, wbinvd, writeCr4, xsetbv } from "../x86.ts";
+import {
+  cpuid,
+  rdmsr,
+  readCr4,
+  vmread,
+  vmwrite,
+  wbinvd,
+  writeCr2,
+  writeCr4,
+  writeDr0,
+  writeDr1,
+  writeDr2,
+  writeDr3,
+  writeDr6,
+  xsetbv,
+} from "../x86.ts";
 import {
   injectAgain,
   injectException,
@@ -42,7 +57,9 @@ export function skip(): void {
 
 export class Exits {
   private answer: CpuidAnswer = changetype<CpuidAnswer>(heap.alloc(offsetof<CpuidAnswer>()));
-  /** How often each reason came, for the host to read by the symbol. */
+  /** Somebody's registers were accessed: there may be something to do at once. Cleared by who does it. */
+  touched: bool = false;
+  /** How often each reason came. */
   readonly counts: StaticArray<u32> = new StaticArray<u32>(64);
 
   constructor(
@@ -64,11 +81,13 @@ export class Exits {
   private dispatch(reason: u32, registers: Registers): bool {
     switch (reason) {
       case V.EXIT_EPT_VIOLATION:
+        this.touched = true;
         return this.memory.handle(registers);
       case V.EXIT_PREEMPTION_TIMER:
         injectAgain();
         return true;
       case V.EXIT_IO:
+        this.touched = true;
         return this.ports.handle(registers);
       case V.EXIT_CPUID:
         return this.onCpuid(registers);
@@ -79,7 +98,7 @@ export class Exits {
       case V.EXIT_CONTROL_REGISTER:
         return onControlRegister(registers);
       case V.EXIT_INIT:
-        return onInit();
+        return onInit(registers);
       case V.EXIT_SIPI:
         return onSipi();
       case V.EXIT_XSETBV:
@@ -171,6 +190,10 @@ export class Exits {
 
 // ---- control registers: the guest has its own view of CR0.NE and CR4.VMXE, which VMX operation fixes ----
 
+// The view is changed, and the instruction done again: now it changes nothing that is not the guest's, and does not exit.
+// So what else it does, to paging and long mode, or which exception it raises, is the processor's business. If it faults
+// the view has changed all the same.
+
 const NE: u64 = 0x20;
 const VMXE: u64 = 0x2000;
 const MOV_TO_CR: u32 = 0;
@@ -183,21 +206,34 @@ function onControlRegister(registers: Registers): bool {
   if (access === LMSW || access !== MOV_TO_CR) return false; // NE and VMXE are beyond what LMSW and CLTS reach
   const from = (qualification >> 8) & 15,
     value = from === 4 ? vmread(V.GUEST_RSP) : load<u64>(changetype<usize>(registers) + 8 * from);
-  if (n === 0) {
-    vmwrite(V.CR0_SHADOW, value);
-    vmwrite(V.GUEST_CR0, value | NE);
-  } else if (n === 4) {
-    vmwrite(V.CR4_SHADOW, value);
-    vmwrite(V.GUEST_CR4, value | VMXE);
-  } else return false;
-  skip();
+  if (n === 0) vmwrite(V.CR0_SHADOW, (vmread(V.CR0_SHADOW) & ~NE) | (value & NE));
+  else if (n === 4) vmwrite(V.CR4_SHADOW, (vmread(V.CR4_SHADOW) & ~VMXE) | (value & VMXE));
+  else return false;
+  injectAgain();
   return true;
 }
 
-// ---- start-up messages [SDM 3C 25.2, 26.6.2]: R2.16 ----
+// ---- start-up messages [SDM 3C 25.2, 26.6.2; 3A table 9-1]: R2.16 ----
 
-function onInit(): bool {
+const DR6_AT_RESET: u64 = 0xffff0ff0;
+const signatureAnswer: usize = heap.alloc(16);
+
+/** What EDX has after INIT: family, model, stepping. */
+function signature(): u32 {
+  cpuid(SIGNATURE_LEAF, 0, signatureAnswer);
+  return load<u32>(signatureAnswer);
+}
+
+function onInit(registers: Registers): bool {
   resetGuest();
+  memory.fill(changetype<usize>(registers), 0, offsetof<Registers>());
+  registers.rdx = signature();
+  writeCr2(0);
+  writeDr0(0);
+  writeDr1(0);
+  writeDr2(0);
+  writeDr3(0);
+  writeDr6(DR6_AT_RESET);
   vmwrite(V.GUEST_ACTIVITY, WAIT_FOR_SIPI);
   return true;
 }

@@ -5,6 +5,7 @@
 import { MmioRange, Registry } from "../api/intercepts.ts";
 import { Emulator, Outcome } from "../emulate/emulate.ts";
 import { EFER_LMA, GuestContext, GuestRegisters } from "../emulate/guest.ts";
+import { Refusal } from "../emulate/instruction.ts";
 import { GuestMemory } from "../emulate/memory.ts";
 import { PAGE_FAULT } from "../emulate/operand.ts";
 import { log, logHex } from "../log.ts";
@@ -19,6 +20,8 @@ const SHADOWS: u64 = 3;
 /** Pending debug exceptions: a single step is over [SDM 3C 24.4.2]. */
 const SINGLE_STEP: u64 = 1 << 14;
 const SEGMENTS: u32 = 6;
+/** An instruction that still does not lead to where the processor said is not understood. */
+const MOST_RETRIES: u32 = 1000;
 const ADDRESS_SIZES: u32 = 0x80000008;
 /** Exceptions that push an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC [SDM 3A 6.15]. */
 const WITH_CODE: u32 = (1 << 8) | (1 << 10) | (1 << 11) | (1 << 12) | (1 << 13) | (1 << 14) | (1 << 17);
@@ -28,8 +31,8 @@ export class MediatedMemory extends GuestMemory {
   private registry: Registry;
   private last: MmioRange | null = null;
 
-  constructor(registry: Registry, hiddenFirst: u64, hiddenEnd: u64) {
-    super(hiddenFirst, hiddenEnd);
+  constructor(registry: Registry, hiddenFirst: u64, hiddenEnd: u64, reach: u64) {
+    super(hiddenFirst, hiddenEnd, reach);
     this.registry = registry;
   }
   isMediated(address: u64): bool {
@@ -53,12 +56,15 @@ export class MemoryExits {
   private general: usize;
   private registers: GuestRegisters;
   private emulator: Emulator;
+  /** How often the guest has been sent back in a row: its page tables had changed under the instruction. */
+  private retries: u32 = 0;
 
-  constructor(registry: Registry, hiddenFirst: u64, hiddenEnd: u64) {
+  /** @param reach the first physical address that is not mapped here */
+  constructor(registry: Registry, hiddenFirst: u64, hiddenEnd: u64, reach: u64) {
     const general = heap.alloc(offsetof<Registers>()),
       context = new GuestContext(),
       guest = new GuestRegisters(general),
-      seen = new MediatedMemory(registry, hiddenFirst, hiddenEnd);
+      seen = new MediatedMemory(registry, hiddenFirst, hiddenEnd, reach);
     this.general = general;
     this.context = context;
     this.registers = guest;
@@ -75,10 +81,12 @@ export class MemoryExits {
     this.take(registers);
     const outcome = this.emulator.emulate(vmread(V.GUEST_PHYSICAL_ADDRESS));
     if (outcome === Outcome.REFUSED) {
+      if (this.emulator.refusal === Refusal.ELSEWHERE && ++this.retries < MOST_RETRIES) return true;
       log("cannot emulate: ");
       logHex(this.emulator.refusal);
       return false;
     }
+    this.retries = 0;
     if (outcome === Outcome.EXCEPTION) this.raise();
     else this.giveBack(registers);
     return true;

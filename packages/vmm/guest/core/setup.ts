@@ -49,6 +49,11 @@ export class Shared {
 export function setUpVmcs(shared: Shared, vpid: u32): void {
   setControls(shared, vpid);
   setHost(shared);
+  vmwrite(V.GUEST_PAT, rdmsr(PAT));
+  vmwrite(V.GUEST_SYSENTER_CS, rdmsr(SYSENTER_CS));
+  vmwrite(V.GUEST_SYSENTER_ESP, rdmsr(SYSENTER_CS + 1));
+  vmwrite(V.GUEST_SYSENTER_EIP, rdmsr(SYSENTER_CS + 2));
+  vmwrite(V.GUEST_DEBUGCTL, 0);
   resetGuest();
 }
 
@@ -100,8 +105,12 @@ function setHost(shared: Shared): void {
   vmwrite(V.HOST_RIP, shared.exitStub);
 }
 
-/** The guest as after INIT, but at 0000:0000 [SDM 3A table 9-1]; the caller says where it begins. */
+/**
+ * The guest as after INIT, but at 0000:0000; the caller says where it begins. Model-specific registers stay
+ * [SDM 3A table 9-1], but for those that belong to long mode.
+ */
 export function resetGuest(): void {
+  vmwrite(V.ENTRY_CONTROLS, entryControls());
   for (let n: u32 = ES; n <= TR; n++) setSegment(n, 0, 0, 0xffff, n === LDTR ? LDT : n === TR ? BUSY_TSS : REAL_DATA);
   vmwrite(V.GUEST_CR0, CR0_AT_RESET | NE | (rdmsr(CR0_FIXED0) & ~(<u64>0x80000001)));
   vmwrite(V.CR0_SHADOW, CR0_AT_RESET);
@@ -109,12 +118,7 @@ export function resetGuest(): void {
   vmwrite(V.GUEST_CR4, rdmsr(CR4_FIXED0));
   vmwrite(V.CR4_SHADOW, 0);
   vmwrite(V.GUEST_EFER, 0);
-  vmwrite(V.GUEST_PAT, rdmsr(PAT));
   vmwrite(V.GUEST_DR7, 0x400);
-  vmwrite(V.GUEST_DEBUGCTL, 0);
-  vmwrite(V.GUEST_SYSENTER_CS, rdmsr(SYSENTER_CS));
-  vmwrite(V.GUEST_SYSENTER_ESP, rdmsr(SYSENTER_CS + 1));
-  vmwrite(V.GUEST_SYSENTER_EIP, rdmsr(SYSENTER_CS + 2));
   vmwrite(V.GUEST_GDTR_BASE, 0);
   vmwrite(V.GUEST_GDTR_LIMIT, 0xffff);
   vmwrite(V.GUEST_IDTR_BASE, 0);

@@ -26,7 +26,7 @@ class TestMemory extends GuestMemory {
 const words = heap.alloc(64 * 8);
 const context = new GuestContext();
 const registers = new GuestRegisters(words);
-const memory = new TestMemory(HIDDEN, HIDDEN + 0x1000);
+const memory = new TestMemory(HIDDEN, HIDDEN + 0x1000, (<u64>1) << 52);
 const emulator = new Emulator(context, registers, memory);
 const walker = new Walker(context, memory);
 

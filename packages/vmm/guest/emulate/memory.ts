@@ -8,10 +8,13 @@ export class GuestMemory {
   /** The VMM's own range: `hiddenEnd` is the first address after it. */
   private hiddenFirst: u64;
   private hiddenEnd: u64;
+  /** The first address that intrinsics do not reach: nothing is there. */
+  private reach: u64;
   /** How many writes to it were dropped. */
   dropped: u64 = 0;
 
-  constructor(hiddenFirst: u64, hiddenEnd: u64) {
+  constructor(hiddenFirst: u64, hiddenEnd: u64, reach: u64) {
+    this.reach = reach;
     this.hiddenFirst = hiddenFirst;
     this.hiddenEnd = hiddenEnd;
   }
@@ -27,7 +30,7 @@ export class GuestMemory {
   writeRegister(_address: u64, _bytes: u32, _value: u64): void {}
 
   private isHidden(address: u64): bool {
-    return address >= this.hiddenFirst && address < this.hiddenEnd;
+    return address >= this.reach || (address >= this.hiddenFirst && address < this.hiddenEnd);
   }
 
   /** Reads an aligned piece of 1, 2 or 4 bytes as an instruction's operand. */

@@ -98,7 +98,8 @@ export class E1000 {
   frame: u64 = 0;
   length: u32 = 0;
   private state: u32 = OFF;
-  private at: u32 = NOWHERE;
+  /** Where it is, as CONFIG_ADDRESS has it. */
+  at: u32 = NOWHERE;
   private registers: u64 = 0;
   private wait: u64 = 0;
   private readonly receiveRing: u64;

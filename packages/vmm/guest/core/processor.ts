@@ -1,0 +1,116 @@
+/**
+ * One logical processor: into VMX operation, and the loop that runs its guest [SDM 3C 23.7, 31.5; vmm.md R2.9, R1.6].
+ *
+ * Nothing of the hypervisor runs by itself: it polls when the guest exits, and the VMX-preemption timer makes it exit when
+ * something is due. One processor polls, the others only look now and then whether it still does.
+ */
+import { allocate, physicalOf } from "../memory.ts";
+import { panic } from "../panic.ts";
+import {
+  physWrite32,
+  rdmsr,
+  rdtsc,
+  readCr0,
+  readCr4,
+  vmclear,
+  vmEnter,
+  vmptrld,
+  vmwrite,
+  vmxoff,
+  vmxon,
+  writeCr0,
+  writeCr4,
+} from "../x86.ts";
+import { CR0_FIXED0, CR0_FIXED1, CR4_FIXED0, CR4_FIXED1 } from "./controls.ts";
+import { Hypervisor } from "./hypervisor.ts";
+import { Registers } from "./registers.ts";
+import { setUpVmcs } from "./setup.ts";
+import * as V from "./vmcs.ts";
+
+const PAGE: u32 = 4096;
+const VMX_BASIC: u32 = 0x480;
+const VMX_MISC: u32 = 0x485;
+const REVISION: u64 = 0x7fffffff;
+const VMXE: u64 = 0x2000;
+const LONGEST_TIMER: u64 = 0xffffffff;
+/** A processor that does not poll looks after so long whether the one that does is late, in ns. */
+const WATCH: u64 = 10_000_000;
+/** What `vmEnter` returns. */
+const EXITED: u32 = 0;
+
+export class VirtualProcessor {
+  readonly registers: Registers;
+  private vmxonRegion: u64;
+  private vmcsRegion: u64;
+  private launched: bool = false;
+
+  /** Memory is allocated here: at boot. `index` counts from 0. */
+  constructor(
+    private hypervisor: Hypervisor,
+    readonly index: u32,
+  ) {
+    this.registers = changetype<Registers>(allocate(offsetof<Registers>(), 64));
+    this.vmxonRegion = physicalOf(allocate(PAGE, PAGE));
+    this.vmcsRegion = physicalOf(allocate(PAGE, PAGE));
+  }
+
+  /** On the processor itself: VMX operation. */
+  enterVmx(): void {
+    const revision = <u32>(rdmsr(VMX_BASIC) & REVISION);
+    writeCr0((readCr0() | rdmsr(CR0_FIXED0)) & rdmsr(CR0_FIXED1));
+    writeCr4((readCr4() | rdmsr(CR4_FIXED0)) & rdmsr(CR4_FIXED1));
+    physWrite32(this.vmxonRegion, revision);
+    physWrite32(this.vmcsRegion, revision);
+    vmxon(this.vmxonRegion);
+  }
+  /** Out of it again: there will be no guest. */
+  leaveVmx(): void {
+    vmxoff();
+    writeCr4(readCr4() & ~VMXE);
+  }
+
+  /** A VMCS that is filled in but for where the guest begins. */
+  makeGuest(): void {
+    vmclear(this.vmcsRegion);
+    vmptrld(this.vmcsRegion);
+    setUpVmcs(this.hypervisor.shared, this.index + 1);
+  }
+
+  /** Never comes back. */
+  run(): void {
+    const lock = this.hypervisor.lock;
+    lock.acquire();
+    for (;;) {
+      this.setTimer(this.poll(rdtsc()));
+      lock.release();
+      const outcome = vmEnter(changetype<usize>(this.registers), this.launched ? 1 : 0);
+      lock.acquire();
+      if (outcome !== EXITED) panic("VM entry is refused");
+      this.launched = true;
+      this.hypervisor.exits.handle(this.registers);
+    }
+  }
+
+  /** Does what is due, if that is this processor's to do. @returns when to come back at the latest, in ns from now */
+  private poll(now: u64): u64 {
+    const hypervisor = this.hypervisor,
+      registry = hypervisor.registry;
+    let due = registry.nextDue;
+    if (hypervisor.poller !== this.index) {
+      if (due > now || now - due < WATCH) return WATCH;
+      hypervisor.poller = this.index;
+    }
+    if (due <= now || hypervisor.exits.touched) {
+      hypervisor.exits.touched = false;
+      registry.poll(now);
+      due = registry.nextDue;
+    }
+    return due > now ? min<u64>(due - now, WATCH) : 0;
+  }
+
+  /** The timer counts when a bit of the time-stamp counter changes; which one is in IA32_VMX_MISC [SDM 3C A.6]. */
+  private setTimer(nanoseconds: u64): void {
+    const ticks = nanoseconds >> (rdmsr(VMX_MISC) & 31);
+    vmwrite(V.PREEMPTION_TIMER, min<u64>(ticks, LONGEST_TIMER));
+  }
+}
