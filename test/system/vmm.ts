@@ -3,6 +3,7 @@ import type { Counts } from "../../scripts/counts.ts";
 import type { SystemOptions } from "./cpu.ts";
 import { bootVmm, bootWithoutVtx } from "./vmm/boot.ts";
 import { linesForGdb } from "./vmm/gdb.ts";
+import { hideMemory } from "./vmm/memory-map.ts";
 
 interface Case {
   readonly name: string;
@@ -14,6 +15,7 @@ interface Case {
 const cases: readonly Case[] = [
   { name: "boot", about: "iPXE starts the image, which boots the local disk", play: bootVmm },
   { name: "no-vtx", about: "the same without VT-x", play: bootWithoutVtx },
+  { name: "memory-map", about: "Linux gets a map with hidden memory", play: hideMemory },
   { name: "gdb", about: "gdb reads lines and symbols from both files", play: linesForGdb },
 ];
 

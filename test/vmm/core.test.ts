@@ -20,6 +20,7 @@ type Core = {
   missing(leaf1Ecx: number): number;
   makeEpt(top: bigint): bigint;
   setMemory(first: bigint, end: bigint): void;
+  setTypesOfMtrrs(top: bigint): void;
   close(at: bigint): void;
   open(at: bigint): void;
   replace(at: bigint, to: bigint): void;
@@ -126,6 +127,51 @@ test("EPT is identity; a page that is closed exits, and another one can stand in
   assert.is(walk(0xfebf1000, WRITE), "febf1000");
   r.vmm.replace(0xf000000n, 0x5000n);
   assert.equal([walk(0xf000000), walk(0xf000000, WRITE), walk(0xf001000)], ["5000", "eptViolation 42", "f001000"]);
+});
+
+/** A page's memory type, and whether it is a large one. */
+function typeOf({ machine }: ReturnType<typeof core>, pointer: bigint, at: number): [type: number, large: boolean] {
+  let entry = pointer;
+  for (const shift of [39, 30, 21, 12]) {
+    const index = Math.floor(at / 2 ** shift) % 512,
+      table = Number(entry & 0xffffffffff000n);
+    entry = new DataView(machine.peek(table + 8 * index, 8).buffer).getBigUint64(0, true);
+    if ((entry & 0x80n) !== 0n) return [Number(entry >> 3n) & 7, true];
+  }
+  return [Number(entry >> 3n) & 7, false];
+}
+
+test("EPT has the memory types of the MTRRs (SDM 3A 11.11)", () => {
+  const range = (n: number, base: number, type: number, size: number) => ({
+    [0x200 + 2 * n]: BigInt(base) | BigInt(type),
+    [0x201 + 2 * n]: (0x10000000000n - BigInt(size)) | 0x800n,
+  });
+  const r = core({
+    254: 0x508n,
+    767: 0xc00n,
+    ...range(0, 0, 6, 2 * GIB),
+    ...range(1, 0x40000000, 0, 0x200000), // uncacheable wins
+    ...range(2, 0x40200000, 4, 0x200000), // write-through before write-back
+    ...range(3, 0x40400000, 1, 0x200000), // write-combining and write-back: undefined
+    ...range(4, 0x40600000, 0, 0x10000), // a part of a large page
+    ...range(5, 4 * GIB, 6, GIB),
+    592: 0x0606060606060606n,
+    600: 0x0006060606060606n, // 80000 on, by 16 KiB
+    617: 0x0505050505050505n, // C8000 on, by 4 KiB
+  });
+  const pointer = r.vmm.makeEpt(BigInt(8 * GIB));
+  r.vmm.setTypesOfMtrrs(BigInt(8 * GIB));
+  const types = (...all: number[]) => all.map((at) => typeOf(r, pointer, at)[0]);
+  assert.equal(types(0, 0x7f000, 0x9b000, 0x9c000, 0xc7000, 0xc8000, 0xcf000, 0xd0000), [6, 6, 6, 0, 0, 5, 5, 0]);
+  assert.equal(types(0x100000, 0x200000, 0x3fe00000, 2 * GIB - 4096, 2 * GIB), [6, 6, 6, 6, 0]);
+  assert.equal(types(0x40000000, 0x40200000, 0x40400000, 0x40600000, 0x40800000), [0, 4, 0, 0, 6]);
+  assert.equal(types(4 * GIB, 5 * GIB), [6, 0]);
+  assert.equal(typeOf(r, pointer, 0x200000), [6, true]);
+
+  const off = core({ 254: 0x508n, 767: 6n }),
+    tables = off.vmm.makeEpt(BigInt(4 * GIB));
+  off.vmm.setTypesOfMtrrs(BigInt(4 * GIB));
+  assert.equal(typeOf(off, tables, 0x200000), [0, true], "MTRRs are off: nothing is cacheable");
 });
 
 test("RAM is write-back, everything else uncacheable, to the page in the first 2 MiB", () => {

@@ -1,9 +1,9 @@
 /** The assembler stubs on bare processors: no firmware, a boot loader of ten lines, small programs as `main`. */
 import { readFileSync } from "node:fs";
-import { Cpu } from "@castaway/cpu";
 import { buildVmm, type VmmImage } from "@castaway/vmm/host";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { type BootOptions, bootImage, MIB } from "./image.test-support.ts";
 
 const test = suite("VMM stubs");
 
@@ -36,46 +36,8 @@ async function build(text: string): Promise<VmmImage> {
   });
 }
 
-const MIB = 1 << 20;
-const word = (value: number) => [value & 255, (value >> 8) & 255, (value >> 16) & 255, value >>> 24];
-
-interface BootOptions {
-  readonly magic?: number;
-  readonly cpus?: number;
-  /** Base and length of RAM, as the memory map has them. */
-  readonly map?: readonly (readonly [base: number, length: number])[];
-}
-/** Loads the image as a multiboot loader does, and runs until everything halts. Returns what was printed. */
-function boot(
-  { bytes, entry }: VmmImage,
-  {
-    magic = 0x2badb002,
-    cpus = 1,
-    map = [
-      [0, 0x9fc00],
-      [MIB, 63 * MIB],
-    ],
-  }: BootOptions = {},
-): string {
-  let printed = "";
-  const write = (port: number, _: number, value: number) => {
-    if (port === 0xe9) printed += String.fromCharCode(value & 0xff);
-  };
-  const cpu = new Cpu({ memory: "64MiB", cpus, patience: 2, ports: { read: () => 0xffffffff, write } });
-  const file = new DataView(bytes.buffer, bytes.byteOffset);
-  for (let n = 0; n < file.getUint16(44, true); n++) {
-    const [, offset, , address, size] = [0, 4, 8, 12, 16].map((at) => file.getUint32(52 + 32 * n + at, true));
-    cpu.write(address!, bytes.subarray(offset!, offset! + size!));
-  }
-  const entries = map.flatMap(([base, length]) => [20, base, 0, length, 0, 1].flatMap(word));
-  cpu.write(0x9000, [...word(1 << 6), ...Array<number>(40).fill(0), ...word(entries.length), ...word(0x9100)]);
-  cpu.write(0x9100, entries);
-  cpu.enter("protected32", entry);
-  cpu.set("RAX", magic);
-  cpu.set("RBX", 0x9000);
-  cpu.run({ instructions: 20_000_000, nanoseconds: 1e9 });
-  return printed;
-}
+/** What the image prints until everything halts. */
+const boot = (image: VmmImage, options?: BootOptions): string => bootImage(image, options).printed();
 
 test("the boot stub takes the highest room that fits, and says what it misses", async () => {
   const image = await build(`${begin} logHex(base); log(" "); logHex(physicalOf(0x100000)); }`);

@@ -13,9 +13,15 @@ export const STACK_GUARD = 0x1a000,
 /** Conventional memory that is mapped to itself, for what runs in real mode. */
 export const LOW_WINDOW = 0x80000,
   LOW_WINDOW_END = 0xa0000;
-/** Pages in the low window that code is copied to: back to real mode, and a processor's start. */
-export const REAL_MODE_PAGE = 0x9d000,
+/** Pages in the low window that code is copied to: the hook of INT 15h, back to real mode, and a processor's start. */
+export const INT15_PAGE = 0x9c000,
+  REAL_MODE_PAGE = 0x9d000,
   AP_START_PAGE = 0x9e000;
+/** Behind the hook: the original vector and the hook's own memory map; `stubs/int15.ts` draws it. */
+export const INT15_DATA = INT15_PAGE + 0x200;
+/** Where `biosMemoryMap` leaves what the BIOS says: how many entries, and 16 bytes further the entries, of 24 bytes. */
+export const BIOS_MAP = REAL_MODE_PAGE + 0x400,
+  BIOS_MAP_MOST = 100;
 /** Where a boot loader puts the image, and where its code is linked to. */
 export const IMAGE = 0x100000;
 /** AssemblyScript's data, then its heap. */

@@ -90,3 +90,11 @@ export declare function addr_vmExit(): usize;
 export declare function addr_apStart(): usize;
 export declare function addr_apStartEnd(): usize;
 export declare function addr_apParameters(): usize;
+/** Runs there too: leaves there what INT 15h E820 says. */
+export declare function addr_biosMemoryMap(): usize;
+export declare function addr_biosMemoryMapEnd(): usize;
+/** Calls what was copied to that page, which goes to real mode and comes back. Not in VMX operation, nor with CR4 changed. */
+export declare function callRealMode(): void;
+/** The hook of INT 15h, which runs in its own page. */
+export declare function addr_int15(): usize;
+export declare function addr_int15End(): usize;

@@ -245,6 +245,7 @@ function* intrinsics(): Iterable<[string, Intrinsic]> {
   yield ["physCopy", stub("IIiv", "physCopy")];
   yield ["physFill", stub("Iiiv", "physFill")];
   yield ["vmEnter", stub("iii", "vmEnter")];
+  yield ["callRealMode", stub("v", "callRealMode")];
   yield ["vmread", { signature: "iI", emit: vmread }];
   yield ["vmwrite", { signature: "iIv", emit: vmwrite }];
   yield ["vmxon", vmxPointer(0x0fc7, 6, 0xf3)];

@@ -1,9 +1,11 @@
 /** All stubs. */
-import { AP_START_PAGE, REAL_MODE_PAGE } from "../layout.ts";
+import { AP_START_PAGE, INT15_PAGE, REAL_MODE_PAGE } from "../layout.ts";
 import type { Piece } from "../link.ts";
 import { apStartPieces } from "./ap-start.ts";
+import { biosMapPieces } from "./bios-map.ts";
 import { bootPieces } from "./boot.ts";
 import { startGuestPieces } from "./boot-sector.ts";
+import { int15Pieces } from "./int15.ts";
 import { realModePieces } from "./real-mode.ts";
 import { vectorPieces } from "./vectors.ts";
 import { vmEnterPieces } from "./vm-enter.ts";
@@ -17,8 +19,14 @@ export function stubPieces(exported: ReadonlySet<string>): Piece[] {
     ...apStartPieces(exported.has("apMain")),
     ...realModePieces(),
     ...startGuestPieces(),
+    ...biosMapPieces(),
+    ...int15Pieces(),
   ];
 }
 
 /** Symbols for addresses that code runs at after it was copied there. */
-export const stubAddresses = { realModePage: REAL_MODE_PAGE, apStartPage: AP_START_PAGE };
+export const stubAddresses = {
+  int15Page: INT15_PAGE,
+  realModePage: REAL_MODE_PAGE,
+  apStartPage: AP_START_PAGE,
+};

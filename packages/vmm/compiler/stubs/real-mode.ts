@@ -30,16 +30,16 @@ export function realModePieces(): Piece[] {
 }
 
 function bootDisk(asm: Assembler): void {
-  const tables = leaveLongMode(asm);
+  const { tables } = leaveLongMode(asm);
   bootFirstDisk(asm);
   tables();
 }
 
 /**
  * From 64-bit code to real mode with interrupts off, in a page where linear and physical addresses are equal.
- * @returns what writes the tables that it needs, to be called after the code
+ * @returns what writes the tables that it needs, to be called after the code; and their GDT's pseudo-descriptor
  */
-export function leaveLongMode(asm: Assembler): () => void {
+export function leaveLongMode(asm: Assembler): { tables(): void; readonly gdtPointer: Label } {
   const [gdt, gdtPointer, ivtPointer] = [new Label(), new Label(), new Label()];
   const [protected32, protected16, real] = [new Label(), new Label(), new Label()];
   asm.u8(0xfa, 0x0f, 0x01, 0x14, 0x25).reference(gdtPointer, "absolute4"); // CLI; LGDT
@@ -57,18 +57,16 @@ export function leaveLongMode(asm: Assembler): () => void {
 
   asm.bits = 16;
   asm.bind(protected16).u8(0x2e, 0x0f, 0x01, 0x1e).reference(ivtPointer, "absolute2"); // LIDT CS:
-  return leaveProtectedMode(asm, real, () => {
+  readControl(asm, 0, RAX).u8(0x24, 0xfe); // AND AL: PE off
+  writeControl(asm, 0, RAX);
+  farJump(asm, LOW_SEGMENT, real).bind(real);
+  const tables = () => {
     asm.bind(gdtPointer).u16(0x2f).reference(gdt, "absolute8");
     asm.bind(ivtPointer).u16(0x3ff).u32(0);
     asm.bind(gdt).u64(0n);
     const low = BigInt(LOW_SEGMENT) << 20n; // the base, for 16-bit offsets
     for (const descriptor of [FLAT_CODE64, FLAT_DATA32, FLAT_CODE32, REAL_CODE16 | low, REAL_DATA16])
       asm.u64(descriptor);
-  });
-}
-function leaveProtectedMode(asm: Assembler, real: Label, tables: () => void): () => void {
-  readControl(asm, 0, RAX).u8(0x24, 0xfe); // AND AL: PE off
-  writeControl(asm, 0, RAX);
-  farJump(asm, LOW_SEGMENT, real).bind(real);
-  return tables;
+  };
+  return { tables, gdtPointer };
 }

@@ -4,6 +4,7 @@ import { MsrBitmap, PortBitmap } from "./bitmaps.ts";
 import { PciConcealment } from "./concealment.ts";
 import { missingFeature } from "./controls.ts";
 import { ALL_RIGHTS, Ept, EXECUTE, READ, UNCACHEABLE, WRITE_BACK } from "./ept.ts";
+import { MemoryTypes, setTypes } from "./mtrr.ts";
 import { Shared, setRealModeStart, setUpVmcs } from "./setup.ts";
 
 let ept: Ept | null = null;
@@ -24,6 +25,10 @@ export function makeEpt(top: u64): u64 {
 }
 export function setMemory(first: u64, end: u64): void {
   ept!.setMemory(first, end);
+}
+/** Types as the MTRRs have them. */
+export function setTypesOfMtrrs(top: u64): void {
+  setTypes(ept!, new MemoryTypes(), top);
 }
 export function close(at: u64): void {
   ept!.close(at);

@@ -60,12 +60,16 @@ export class Ept {
 
   /** RAM, as the memory map has it: write-back. What is not whole pages at its ends stays as it is. */
   setMemory(first: u64, end: u64): void {
+    this.setType(first, end, <u32>(WRITE_BACK >> 3));
+  }
+  /** A memory type by its number. What is not whole pages at the ends stays as it is. */
+  setType(first: u64, end: u64, type: u32): void {
     let at = (first + PAGE - 1) & ~(PAGE - 1);
     while (at + PAGE <= end) {
       const size = this.pageSize(at);
       if (at % size === 0 && at + size <= end) {
         const entry = this.entryOf(at);
-        physWrite64(entry, (physRead64(entry) & ~TYPE) | WRITE_BACK);
+        physWrite64(entry, (physRead64(entry) & ~TYPE) | ((<u64>type) << 3));
         at += size;
       } else if (size === PAGE || !this.isWorthSplitting(at)) at += PAGE;
       else this.split(at);
