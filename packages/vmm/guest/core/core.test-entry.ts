@@ -71,7 +71,7 @@ export const rights: u64 = ALL_RIGHTS;
 
 let concealment: PciConcealment | null = null;
 export function conceal(bus: u32, device: u32, func: u32): void {
-  concealment = new PciConcealment(bus, device, func);
+  concealment = new PciConcealment((bus << 16) | (device << 11) | (func << 8));
 }
 export function reveal(): void {
   concealment!.active = false;
