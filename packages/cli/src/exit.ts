@@ -41,7 +41,7 @@ const optionOf: Record<string, string> = {
   "disk size": "--disk-size",
   block: "--block-size",
   idle: "--idle",
-  chunk: "--chunk",
+  pause: "--pause",
   mac: "--mac",
   "aoe.targets": "--aoe",
   "aoe.perRequest": "--server request",

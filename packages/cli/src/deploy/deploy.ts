@@ -59,8 +59,8 @@ export async function deploy(options: DeployOptions, console: Console): Promise<
 async function build(options: DeployOptions, console: Console, onFailure: (line: string) => void): Promise<Laboratory> {
   const { image, vmm, memory, cpus, model, seed, serialConsole, link, server, diskSize, diskTiming } = options;
   const read: BlobReader = async (path) => new Uint8Array(await readFile(new URL(path, console.blobs)));
-  const { blockSize: block, idle, chunk, redirect, log } = options;
-  const commandLine: VmmArguments = { block, idle, chunk, redirect, log };
+  const { blockSize: block, idle, pause, chunk, redirect, log } = options;
+  const commandLine: VmmArguments = { block, idle, pause, chunk, redirect, log };
   return Laboratory.create({
     read,
     image: image === undefined ? await loadDemoDisk(read) : await openServed(image, onFailure),

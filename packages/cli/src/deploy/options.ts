@@ -30,6 +30,7 @@ export interface DeployOptions {
   readonly vmm?: string;
   readonly blockSize?: number;
   readonly idle?: Nanoseconds;
+  readonly pause?: Nanoseconds;
   readonly chunk?: number;
   readonly redirect?: VmmArguments["redirect"];
   readonly log?: number;
@@ -50,7 +51,7 @@ const examples = `Examples:
   castaway deploy                                the demo disk; watch it, and use its shell meanwhile; Ctrl-A h helps
   castaway deploy disk.img --cpus 4 --memory 1GiB
   castaway deploy disk.img --link bandwidth=100M,latency=2ms,loss=1% --server latency=100us,threads=4
-  castaway deploy --idle 2ms --chunk 4           copy less eagerly beside the guest
+  castaway deploy --idle 10ms --chunk 1          copy less eagerly beside the guest
 
   In scripts and logs:
   castaway deploy --plain --until devirtualized --json -        the report is the last line
@@ -116,7 +117,8 @@ export function deployCommand(run: (options: DeployOptions) => Promise<void>): C
     new Option("--idle <TIME>", "how long the guest leaves its disk alone before blocks are copied").argParser(
       duration,
     ),
-    new Option("--chunk <N>", "how many blocks are then copied at a stretch").argParser(integer(1, 65_536)),
+    new Option("--pause <TIME>", "the shortest time from one chunk of copied blocks to the next").argParser(duration),
+    new Option("--chunk <N>", "how many blocks are copied at a time, 1 to 8").argParser(integer(1, 8)),
     new Option("--redirect <HOW>", "how reads of missing blocks are served").choices(["store", "dummy"]),
     new Option("--log <LEVEL>", "show what it logs, 0 to 3: more with a higher level").argParser(integer(0, 3)),
   );

@@ -6,25 +6,33 @@ export interface VmmArguments {
   readonly block?: Bytes;
   /** How long the guest must leave its disk alone before blocks are copied, in whole microseconds. */
   readonly idle?: Nanoseconds;
-  /** How many blocks are then copied at a stretch, 1 to 65536. */
+  /** The shortest time from one chunk of copied blocks to the next, in whole microseconds. */
+  readonly pause?: Nanoseconds;
+  /** How many blocks are copied at a time, 1 to 8. */
   readonly chunk?: number;
   /** How the guest's reads of missing blocks are served: stored first and read from there, or given beside a dummy read. */
   readonly redirect?: "store" | "dummy";
+  /** The longest payload of frames, 1500 to 9000 bytes. Default: what the cable of a laboratory carries. */
+  readonly mtu?: Bytes;
   /** How much is logged on port E9, 0 to 3. */
   readonly log?: number;
 }
 
 /** @throws ConfigError */
-export function vmmCommandLine({ block, idle, chunk, redirect, log }: VmmArguments = {}): string {
+export function vmmCommandLine({ block, mtu, idle, pause, chunk, redirect, log }: VmmArguments = {}): string {
   if (block !== undefined && !(within(block, 4096, 1 << 20) && (block & (block - 1)) === 0))
     throw new ConfigError("block", block, "a power of two, 4096 to 1048576 bytes");
-  if (idle !== undefined && !(within(idle, 0, 60e9) && idle % 1000 === 0))
-    throw new ConfigError("idle", idle, "whole microseconds, at most a minute");
-  if (chunk !== undefined && !within(chunk, 1, 65_536)) throw new ConfigError("chunk", chunk, "1 to 65536 blocks");
+  if (mtu !== undefined && !within(mtu, 1500, 9000)) throw new ConfigError("mtu", mtu, "1500 to 9000 bytes");
+  for (const [name, time] of Object.entries({ idle, pause })) {
+    if (time !== undefined && !(within(time, 0, 60e9) && time % 1000 === 0))
+      throw new ConfigError(name, time, "whole microseconds, at most a minute");
+  }
+  if (chunk !== undefined && !within(chunk, 1, 8)) throw new ConfigError("chunk", chunk, "1 to 8 blocks");
   if (redirect !== undefined && redirect !== "store" && redirect !== "dummy")
     throw new ConfigError("redirect", redirect, '"store" or "dummy"');
   if (log !== undefined && !within(log, 0, 3)) throw new ConfigError("log", log, "0 to 3");
-  const words = { block, idle: idle === undefined ? undefined : idle / 1000, chunk, redirect, log };
+  const inMicroseconds = (time: Nanoseconds | undefined) => (time === undefined ? undefined : time / 1000);
+  const words = { block, mtu, idle: inMicroseconds(idle), pause: inMicroseconds(pause), chunk, redirect, log };
   const given = Object.entries(words).filter(([, value]) => value !== undefined);
   return given.map(([name, value]) => `${name}=${value}`).join(" ");
 }

@@ -120,9 +120,9 @@ test("disk and image: sizes, and what does not fit", async () => {
 
 test("the hypervisor's command line", () => {
   assert.is(vmmCommandLine(), "");
-  const all = { block: 65_536, idle: us(1500), chunk: 16, redirect: "dummy", log: 2 } as const;
-  assert.is(vmmCommandLine(all), "block=65536 idle=1500 chunk=16 redirect=dummy log=2");
-  for (const wrong of [{ idle: 1 }, { chunk: 0 }, { log: 4 }, { block: 1 << 21 }])
+  const all = { block: 65_536, mtu: 9000, idle: us(1500), pause: 0, chunk: 4, redirect: "dummy", log: 2 } as const;
+  assert.is(vmmCommandLine(all), "block=65536 mtu=9000 idle=1500 pause=0 chunk=4 redirect=dummy log=2");
+  for (const wrong of [{ idle: 1 }, { pause: -1000 }, { chunk: 9 }, { log: 4 }, { block: 1 << 21 }, { mtu: 576 }])
     assert.throws(() => vmmCommandLine(wrong), /is not possible/);
 });
 

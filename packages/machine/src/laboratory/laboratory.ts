@@ -30,7 +30,7 @@ export interface LaboratoryOptions
   readonly image: Uint8Array | BlockDevice;
   /** The hypervisor: a multiboot program, or one with its symbols, as `buildVmm` gives it. */
   readonly vmm: Uint8Array | { readonly bytes: Uint8Array };
-  /** What it is told behind `aoe=0.0`. A text is passed on as it is. */
+  /** What it is told behind `aoe=0.0`. A text is passed on as it is; else the cable's MTU is added. */
   readonly commandLine?: VmmArguments | string;
   /** The local disk: its size, by default the image's and 16 MiB more, rounded up; how long it takes, by default "none". */
   readonly disk?: { readonly size?: number | string; readonly timing?: TimingName | DiskTiming };
@@ -66,7 +66,7 @@ export class Laboratory {
       seed: machine.seed,
       sockets: 2,
       link: [link ?? {}, { bandwidth: link?.bandwidth, mtu: link?.mtu }],
-      files: { "boot.ipxe": script(commandLine), "vmm.elf": vmm instanceof Uint8Array ? vmm : vmm.bytes },
+      files: { "boot.ipxe": script(commandLine, link), "vmm.elf": vmm instanceof Uint8Array ? vmm : vmm.bytes },
       bootFile: "boot.ipxe",
       disks: [{ image: served }],
       aoeCost: server,
@@ -151,7 +151,11 @@ function diskSize({ sectors }: BlockDevice, wanted: number | string | undefined)
   return size;
 }
 
-function script(commandLine: VmmArguments | string = {}): Uint8Array {
-  const words = typeof commandLine === "string" ? commandLine : vmmCommandLine(commandLine);
-  return new TextEncoder().encode(`#!ipxe\nkernel vmm.elf aoe=0.0${words === "" ? "" : ` ${words}`}\nboot\n`);
+/** The longest frames that the hypervisor's card is driven with. */
+const LONGEST = 9000;
+
+function script(commandLine: VmmArguments | string = {}, { mtu = 1500 }: LinkOptions = {}): Uint8Array {
+  const words =
+    typeof commandLine === "string" ? commandLine : vmmCommandLine({ mtu: Math.min(mtu, LONGEST), ...commandLine });
+  return new TextEncoder().encode(`#!ipxe\nkernel vmm.elf aoe=0.0 ${words}\nboot\n`);
 }
