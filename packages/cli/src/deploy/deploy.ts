@@ -16,7 +16,7 @@ import { LogFront } from "./log.ts";
 import type { DeployOptions, Until } from "./options.ts";
 import { DeployPanel } from "./panel.ts";
 import { summary } from "./summary.ts";
-import { type Verdict, verdictOf } from "./verdict.ts";
+import { Verdict } from "./verdict.ts";
 import { time } from "./words.ts";
 
 /** @returns the exit code; throws what `explain` turns into one */
@@ -26,7 +26,7 @@ export async function deploy(options: DeployOptions, console: Console): Promise<
   const interactive = isInteractive(options, console);
   const lab = await build(options, console, warn);
   const { machine } = lab;
-  const verdict = verdictOf(lab);
+  const verdict = new Verdict(lab);
   const front = frontFor(lab, options, console, interactive);
   const script = new Script(options.script);
   const pcap = options.pcap === undefined ? null : pcapFile(options.pcap, lab.lan, warn);
@@ -138,8 +138,8 @@ function announceEnd(lab: Laboratory, verdict: Verdict, front: Front): void {
   lab.observer.onPhase(({ phase }) => {
     if (phase !== "bare") return;
     lab.machine.pause(); // from now on time may be held back, and the disk can be compared
-    verdict.whenCompared((verification) => {
-      for (const line of summary(lab.report(), verification)) front.note(line);
+    verdict.whenBare((verification) => {
+      for (const line of summary(lab.report(), verification, verdict.wrongs(verification))) front.note(line);
     });
   });
 }
@@ -155,21 +155,22 @@ interface Outcome {
 function finish(lab: Laboratory, verdict: Verdict, end: Ending, outcome: Outcome): number {
   const { options, console, script, hostSeconds } = outcome;
   const verification = verdict.compare();
-  const wrong = verification !== null && !verification.verified;
+  const wrongs = verdict.wrongs(verification);
+  const wrong = wrongs.length > 0 || verification?.verified === false;
   const code = wrong && end.code < 128 ? EXIT.differs : end.code;
   const report = lab.report();
   if (end.problem !== null) console.err.write(`castaway: ${end.problem}\n`);
   if (!isInteractive(options, console) || wrong || lab.phase !== "bare")
-    for (const line of summary(report, verification)) console.out.write(`${line}\n`);
+    for (const line of summary(report, verification, wrongs)) console.out.write(`${line}\n`);
   if (options.json !== undefined) {
     const { stop } = end;
     const json = {
       stop: { reason: stop.reason, detail: stop.detail },
       exitCode: code,
-      verified: verification?.verified ?? null,
+      verified: wrong ? false : (verification?.verified ?? null),
       ...report,
-      guestBytesWritten: verification?.guestBytes ?? null,
-      findings: verification?.findings ?? [],
+      ...(verification === null ? {} : { verification }),
+      wrongs,
       expected: script.expectations.map(({ text, seen }) => ({ text, seenAt: seen === null ? null : seen / 1e9 })),
       hostSeconds: Number(hostSeconds.toFixed(3)),
       mips: Number((report.instructions / hostSeconds / 1e6).toFixed(2)),

@@ -1,26 +1,13 @@
-/** Whether the local disk is what it must be: during the run what was seen to be wrong, at the end a comparison. */
-import type { Laboratory } from "castaway";
+/** Whether the local disk is what it must be: what was seen to be wrong during the run, and a comparison at the end. */
+import type { Laboratory, Verification } from "castaway";
 import { EXIT } from "../exit.ts";
-import type { Verification } from "./summary.ts";
-
-/** What watches a disk from outside. */
-export interface DiskWatcher {
-  /** What was wrong so far. */
-  readonly findings: readonly string[];
-  /** Bytes that the guest wrote. */
-  readonly guestBytes: number;
-  /** Compares the disk. */
-  verify(): boolean;
-}
 
 export class Verdict {
   readonly #lab: Laboratory;
-  readonly #watcher: DiskWatcher | null;
   #told: ((verification: Verification | null) => void) | null = null;
 
-  constructor(lab: Laboratory, watcher: DiskWatcher | null) {
+  constructor(lab: Laboratory) {
     this.#lab = lab;
-    this.#watcher = watcher;
   }
 
   /** Between slices: what makes it senseless to go on. */
@@ -30,20 +17,24 @@ export class Verdict {
       this.#told = null;
       told(this.compare());
     }
-    const [first] = this.#watcher?.findings ?? [];
-    return first === undefined ? null : { problem: first, code: EXIT.differs };
+    const [first] = this.#lab.oracle?.findings ?? [];
+    return first === undefined ? null : { problem: first.message, code: EXIT.differs };
   }
-  /** Compares once the hypervisor is gone. @returns null if it is not, or nobody watched */
+  /** Compares once the hypervisor is gone. @returns null if it is not */
   compare(): Verification | null {
-    const watcher = this.#watcher;
-    if (watcher === null || this.#lab.observer.phase !== "bare") return null;
-    const verified = watcher.verify();
-    return { verified, guestBytes: watcher.guestBytes, findings: watcher.findings };
+    return this.#lab.observer.phase === "bare" ? this.#lab.verify() : null;
   }
   /** Calls back between slices once the hypervisor is gone. */
-  whenCompared(told: (verification: Verification | null) => void): void {
+  whenBare(told: (verification: Verification | null) => void): void {
     this.#told = told;
+  }
+
+  /** What is wrong, for people: the first findings, or else the first sector that differs. */
+  wrongs(verification: Verification | null): string[] {
+    const findings = (this.#lab.oracle?.findings ?? []).slice(0, MOST).map(({ message }) => message);
+    const { firstDifference } = verification ?? {};
+    return findings.length > 0 || firstDifference === undefined ? findings : [firstDifference.message];
   }
 }
 
-export const verdictOf = (lab: Laboratory): Verdict => new Verdict(lab, null);
+const MOST = 10;

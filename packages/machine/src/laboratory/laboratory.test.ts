@@ -143,4 +143,23 @@ test("a snapshot has the history too: another laboratory goes on with it", async
   assert.is(two.machine.digest(), one.machine.digest());
 });
 
+test("the oracle goes with snapshots; without it nothing is verified", async () => {
+  const spoilt = await create();
+  spoilt.disk.write(7, new Uint8Array(512).fill(1));
+  assert.is(spoilt.verify()?.verified, false);
+  const [one, two, blind] = [await create(), await create(), await create({ oracle: false })];
+  one.machine.board.drives[0]!.writes.emit({ lba: 3, sectors: 1, data: new Uint8Array(512).fill(9) });
+  assert.is(one.oracle?.findings.length, 1);
+  const snapshot = await one.save();
+  await two.restore(snapshot);
+  assert.equal(two.oracle?.findings, one.oracle?.findings);
+  assert.equal([one.verify()?.verified, blind.verify(), blind.report().bytes.disk.guest], [false, null, null]);
+  try {
+    await blind.restore(snapshot);
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /^saved state at oracle: /);
+  }
+});
+
 test.run();

@@ -6,7 +6,7 @@
  *     lab.run({ until: lab.reaches("streaming"), atMost: seconds(20) });    // SeaBIOS, iPXE, the hypervisor, the boot sector
  *     lab.run({ until: lab.machine.com1.shows("login:"), atMost: seconds(60) });
  *     lab.run({ until: lab.reaches("bare"), atMost: seconds(600) });        // all is there, the hypervisor is gone
- *     console.log(lab.report().phases, lab.local());
+ *     console.log(lab.report().phases, lab.verify()?.verified);
  */
 import { blankDisk, type DiskTiming, ImageDisk, inflateImage, type OverlayDisk } from "@castaway/devices";
 import { type BlockDevice, type Bytes, ConfigError, formatSize, mib, parseSize } from "@castaway/kit";
@@ -16,7 +16,10 @@ import { type BlobReader, loadFirmware, loadNetworkRom } from "../firmware.ts";
 import { Lan } from "../lan.ts";
 import { Machine, type MachineStop, type RunLimits } from "../machine.ts";
 import type { MachineOptions, TimingName } from "../options.ts";
+import { DiskOracle } from "../oracle/oracle.ts";
+import type { Verification } from "../oracle/verify.ts";
 import { type VmmArguments, vmmCommandLine } from "./command-line.ts";
+import { OraclePart } from "./oracle-part.ts";
 import { Observer, type Phase, type PhaseStart } from "./phases.ts";
 import { type DeploymentReport, reportOf } from "./report.ts";
 
@@ -38,6 +41,8 @@ export interface LaboratoryOptions
   readonly link?: LinkOptions;
   /** What requests cost the AoE server. Default: no time. */
   readonly server?: Partial<ServiceCost>;
+  /** Whether what the guest writes is followed from outside, so that the disk can be verified. Default true. */
+  readonly oracle?: boolean;
 }
 
 /** The hypervisor keeps its record behind the image; room for it, and a disk of round size. */
@@ -55,10 +60,12 @@ export class Laboratory {
   readonly disk: OverlayDisk;
   /** Phases and counters, as they are seen from outside. */
   readonly observer: Observer;
+  /** What knows what the disk must hold; null if it was not wanted. */
+  readonly oracle: DiskOracle | null;
 
   /** Builds it and switches the machine on. @throws ConfigError that says which option is wrong and what is allowed */
   static async create(options: LaboratoryOptions): Promise<Laboratory> {
-    const { read, display, image, vmm, commandLine, disk = {}, link, server, ...machine } = options;
+    const { read, display, image, vmm, commandLine, disk = {}, link, server, oracle = true, ...machine } = options;
     const served = image instanceof Uint8Array ? new ImageDisk(await inflateImage(image)) : image;
     if (served.sectorSize !== 512) throw new ConfigError("image", `${served.sectorSize}-byte sectors`, "512 bytes");
     const local = blankDisk(diskSize(served, disk.size));
@@ -72,6 +79,7 @@ export class Laboratory {
       aoeCost: server,
     });
     const observer = new Observer();
+    const oraclePart = new OraclePart(oracle);
     const pc = await Machine.create({
       ...machine,
       firmware: await loadFirmware(read, { display }),
@@ -81,19 +89,21 @@ export class Laboratory {
       beside: {
         clock: lan.clock,
         configuration: lan.configuration,
-        parts: { ...lan.parts, deployment: observer },
+        parts: { ...lan.parts, deployment: observer, oracle: oraclePart },
       },
     });
     observer.watch(pc);
-    return new Laboratory(pc, lan, served, local, observer);
+    if (oracle) oraclePart.oracle = new DiskOracle(pc, { image: served });
+    return new Laboratory({ machine: pc, lan, image: served, disk: local, observer, oracle: oraclePart.oracle });
   }
 
-  private constructor(machine: Machine, lan: Lan, image: BlockDevice, disk: OverlayDisk, observer: Observer) {
-    this.machine = machine;
-    this.lan = lan;
-    this.image = image;
-    this.disk = disk;
-    this.observer = observer;
+  private constructor(parts: Pick<Laboratory, "machine" | "lan" | "image" | "disk" | "observer" | "oracle">) {
+    this.machine = parts.machine;
+    this.lan = parts.lan;
+    this.image = parts.image;
+    this.disk = parts.disk;
+    this.observer = parts.observer;
+    this.oracle = parts.oracle;
   }
 
   get phase(): LaboratoryPhase {
@@ -127,6 +137,13 @@ export class Laboratory {
     });
   }
 
+  /**
+   * Compares the whole local disk with the image overlaid by what the guest wrote; takes about a second for a GiB. Only once the
+   * machine is bare must all of it be there. @returns null without the oracle
+   */
+  verify(): Verification | null {
+    return this.oracle?.verify() ?? null;
+  }
   /** What has happened so far, in numbers. */
   report(): DeploymentReport {
     return reportOf(this);

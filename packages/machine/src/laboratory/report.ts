@@ -13,8 +13,11 @@ export interface DeploymentReport {
     readonly local: number;
     /** What the AoE server read for its answers, and every frame on the deployment card's cable, both directions. */
     readonly network: { readonly payload: number; readonly toMachine: number; readonly toNetwork: number };
-    /** What the local drive moved, for guest and hypervisor. */
-    readonly disk: { readonly read: number; readonly written: number };
+    /**
+     * What the local drive moved, for guest and hypervisor; and the different sectors of it that the guest wrote, null without
+     * the oracle.
+     */
+    readonly disk: { readonly read: number; readonly written: number; readonly guest: number | null };
   };
   /** VM exits by reason, the most frequent first. */
   readonly exits: Readonly<Record<string, number>>;
@@ -24,7 +27,16 @@ export interface DeploymentReport {
   readonly virtualSeconds: number;
 }
 
-export function reportOf({ machine, lan, image, observer, phase, localBytes }: Laboratory): DeploymentReport {
+export function reportOf({
+  machine,
+  lan,
+  image,
+  disk,
+  observer,
+  oracle,
+  phase,
+  localBytes,
+}: Laboratory): DeploymentReport {
   const { toA, toB } = lan.net.links[0]!;
   return {
     phase,
@@ -37,7 +49,7 @@ export function reportOf({ machine, lan, image, observer, phase, localBytes }: L
         toMachine: toB.statistics.sentBytes,
         toNetwork: toA.statistics.sentBytes,
       },
-      disk: observer.disk,
+      disk: { ...observer.disk, guest: oracle && oracle.statistics.sectors * disk.sectorSize },
     },
     exits: observer.exits,
     exitsAfterDevirtualization: observer.exitsAfter,

@@ -28,7 +28,7 @@ export interface DiskOracleOptions {
   readonly image: Uint8Array | BlockDevice;
 }
 
-const oracleState = record({
+export const oracleState = record({
   registers: guestRegistersState,
   ledger: ledgerState,
   geometry: record({ heads: natural, track: natural }),
