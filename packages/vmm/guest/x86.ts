@@ -62,6 +62,10 @@ export declare function lidt(from: usize): void;
 export declare function xchg32(at: usize, value: u32): u32;
 /** What was at a linear address, which becomes `value` if it was `expected`; locked. */
 export declare function cmpxchg32(at: usize, expected: u32, value: u32): u32;
+export declare function readDr0(): u64;
+export declare function readDr1(): u64;
+export declare function readDr2(): u64;
+export declare function readDr3(): u64;
 export declare function writeDr0(value: u64): void;
 export declare function writeDr1(value: u64): void;
 export declare function writeDr2(value: u64): void;

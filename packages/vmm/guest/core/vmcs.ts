@@ -88,6 +88,7 @@ export const HOST_RIP: u32 = 0x6c16;
 
 // ---- exit reasons ----
 export const EXIT_EXCEPTION: u32 = 0;
+export const EXIT_EXTERNAL_INTERRUPT: u32 = 1;
 export const EXIT_TRIPLE_FAULT: u32 = 2;
 export const EXIT_INIT: u32 = 3;
 export const EXIT_SIPI: u32 = 4;
@@ -100,6 +101,7 @@ export const EXIT_CONTROL_REGISTER: u32 = 28;
 export const EXIT_IO: u32 = 30;
 export const EXIT_RDMSR: u32 = 31;
 export const EXIT_WRMSR: u32 = 32;
+export const EXIT_MONITOR_TRAP: u32 = 37;
 export const EXIT_EPT_VIOLATION: u32 = 48;
 export const EXIT_EPT_MISCONFIGURATION: u32 = 49;
 export const EXIT_INVEPT: u32 = 50;
