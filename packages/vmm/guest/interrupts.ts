@@ -13,6 +13,9 @@ const VECTOR: usize = 15 * 8,
   RIP: usize = 17 * 8,
   RSP: usize = 20 * 8;
 
+/** What LIDT loads. */
+let pointer: usize = 0;
+
 export function loadInterrupts(): void {
   const table = allocate(256 * 16, 16);
   for (let vector: usize = 0; vector < 256; vector++) {
@@ -20,9 +23,13 @@ export function loadInterrupts(): void {
     store<u64>(table + 16 * vector, (entry & 0xffff) | (CODE64 << 16) | (GATE << 32) | ((entry >> 16) << 48));
     store<u64>(table + 16 * vector + 8, entry >> 32);
   }
-  const pointer = allocate(16, 16);
+  pointer = allocate(16, 16);
   store<u16>(pointer, 256 * 16 - 1);
   store<u64>(pointer + 2, table);
+  useInterrupts();
+}
+/** The same table, on another processor. */
+export function useInterrupts(): void {
   lidt(pointer);
 }
 

@@ -8,6 +8,7 @@ import { HIDDEN_BYTES, Hypervisor } from "./core/hypervisor.ts";
 import { mapPhysicalMemory } from "./core/physical-map.ts";
 import { VirtualProcessor } from "./core/processor.ts";
 import { setRealModeStart } from "./core/setup.ts";
+import { Processors } from "./core/start-processors.ts";
 import { Streaming } from "./deploy/streaming.ts";
 import { loadInterrupts, onInterrupt } from "./interrupts.ts";
 import { log, logHex, setLogLevel, tells } from "./log.ts";
@@ -17,6 +18,13 @@ import { hideMemory } from "./storage/guard.ts";
 import { cpuid, endAllocation } from "./x86.ts";
 
 export { onInterrupt };
+
+let processors: Processors | null = null;
+
+/** Where the stub goes that other processors begin in. */
+export function apMain(index: u32): void {
+  processors!.enter(index);
+}
 
 /**
  * @param information the boot loader's, a physical address
@@ -65,6 +73,9 @@ function stream(options: CommandLine, reach: u64): void {
     new PortRange(PciConcealment.first, PciConcealment.end, new PciConcealment(streaming.cardAt)),
   );
   hypervisor.intercept();
+  const all = new Processors(hypervisor, first);
+  processors = all;
+  all.start();
   endAllocation();
   first.makeGuest();
   placeStart();

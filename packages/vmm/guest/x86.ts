@@ -43,6 +43,7 @@ export declare function wbinvd(): void;
 /** Selector in TR. */
 export declare function str(): u32;
 /** Limit and base go to ten bytes at a linear address. */
+export declare function lgdt(from: usize): void;
 export declare function sgdt(to: usize): void;
 export declare function sidt(to: usize): void;
 /** VMX operation and the VMCS at a physical address. */

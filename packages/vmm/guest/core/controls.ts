@@ -65,12 +65,16 @@ export const entryControls = (): u32 => fitted(ENTRY, LOAD_DEBUG | ENTRY_LOAD_PA
 /** Bits of EPT_VPID_CAP: four levels, write-back, pages of 2 MiB and 1 GiB, INVEPT of one context, INVVPID of one. */
 const EPT_NEEDED: u64 = (1 << 6) | (1 << 14) | (1 << 16) | (1 << 17) | (1 << 20) | (1 << 25);
 
-/** Why this processor cannot run a guest, or an empty text. IA32_FEATURE_CONTROL is locked with VMX on, if it was open. */
+/** IA32_FEATURE_CONTROL of this processor is locked with VMX on, if it was open [SDM 3C 23.7]. */
+export function allowVmx(): void {
+  const control = rdmsr(FEATURE_CONTROL);
+  if ((control & LOCKED) === 0) wrmsr(FEATURE_CONTROL, control | LOCKED | VMX_OUTSIDE_SMX);
+}
+/** Why this processor cannot run a guest, or an empty text. */
 export function missingFeature(leaf1Ecx: u32): string {
   const VMX: u32 = 1 << 5;
   if ((leaf1Ecx & VMX) === 0) return "VT-x";
-  const control = rdmsr(FEATURE_CONTROL);
-  if ((control & LOCKED) === 0) wrmsr(FEATURE_CONTROL, control | LOCKED | VMX_OUTSIDE_SMX);
+  allowVmx();
   if ((rdmsr(FEATURE_CONTROL) & VMX_OUTSIDE_SMX) === 0) return "VT-x (the firmware has switched it off)";
   if (!offers(PRIMARY, ACTIVATE_SECONDARY) || !offers(SECONDARY, ENABLE_EPT)) return "EPT";
   if (!offers(SECONDARY, UNRESTRICTED_GUEST)) return "unrestricted guest";

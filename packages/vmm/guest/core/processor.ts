@@ -21,7 +21,7 @@ import {
   writeCr0,
   writeCr4,
 } from "../x86.ts";
-import { CR0_FIXED0, CR0_FIXED1, CR4_FIXED0, CR4_FIXED1 } from "./controls.ts";
+import { allowVmx, CR0_FIXED0, CR0_FIXED1, CR4_FIXED0, CR4_FIXED1 } from "./controls.ts";
 import { Hypervisor } from "./hypervisor.ts";
 import { Registers } from "./registers.ts";
 import { setUpVmcs } from "./setup.ts";
@@ -56,6 +56,7 @@ export class VirtualProcessor {
 
   /** On the processor itself: VMX operation. */
   enterVmx(): void {
+    allowVmx();
     const revision = <u32>(rdmsr(VMX_BASIC) & REVISION);
     writeCr0((readCr0() | rdmsr(CR0_FIXED0)) & rdmsr(CR0_FIXED1));
     writeCr4((readCr4() | rdmsr(CR4_FIXED0)) & rdmsr(CR4_FIXED1));

@@ -2,7 +2,7 @@
  * The VMCS of a processor: the guest begins in real-address mode as after INIT, or at a boot sector, with nothing but
  * what is unavoidable intercepted [SDM 3C 24, 26; vmm.md R2.11 to R2.14, R3].
  */
-import { rdmsr, readCr0, readCr3, readCr4, sgdt, sidt, str, vmwrite } from "../x86.ts";
+import { rdmsr, readCr0, readCr3, readCr4, sgdt, sidt, vmwrite } from "../x86.ts";
 import {
   CR0_FIXED0,
   CR4_FIXED0,
@@ -85,13 +85,14 @@ function setControls(shared: Shared, vpid: u32): void {
 /** The processor as it is now. */
 function setHost(shared: Shared): void {
   const CODE: u64 = 0x08,
-    DATA: u64 = 0x10;
+    DATA: u64 = 0x10,
+    TASK: u64 = 0x30;
   vmwrite(V.HOST_CR0, readCr0());
   vmwrite(V.HOST_CR3, readCr3());
   vmwrite(V.HOST_CR4, readCr4());
   for (let n: u32 = ES; n <= GS; n++) vmwrite(V.HOST_ES_SELECTOR + 2 * n, DATA);
   vmwrite(V.HOST_CS_SELECTOR, CODE);
-  vmwrite(V.HOST_TR_SELECTOR, str());
+  vmwrite(V.HOST_TR_SELECTOR, TASK); // must not be 0; nothing is ever looked up in it
   vmwrite(V.HOST_EFER, rdmsr(EFER));
   vmwrite(V.HOST_PAT, rdmsr(PAT));
   vmwrite(V.HOST_FS_BASE, 0);
