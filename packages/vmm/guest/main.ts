@@ -5,6 +5,7 @@ import { CommandLine } from "./command-line.ts";
 import { PciConcealment } from "./core/concealment.ts";
 import { missingFeature } from "./core/controls.ts";
 import { HIDDEN_BYTES, Hypervisor } from "./core/hypervisor.ts";
+import { MemoryMap } from "./core/memory-map.ts";
 import { mapPhysicalMemory } from "./core/physical-map.ts";
 import { VirtualProcessor } from "./core/processor.ts";
 import { setRealModeStart } from "./core/setup.ts";
@@ -58,6 +59,13 @@ export function main(information: u32, base: u32): void {
 /** Comes back if there is nothing to stream. */
 function stream(options: CommandLine, reach: u64): void {
   hideMemory(physicalOf(0), HIDDEN_BYTES, reach);
+  const map = new MemoryMap(physicalOf(0));
+  if (map.problem.length > 0) {
+    log("no deployment: ");
+    log(map.problem);
+    log("\n");
+    return;
+  }
   const registry = new Registry(),
     hypervisor = new Hypervisor(registry, reach),
     first = new VirtualProcessor(hypervisor, 0),
@@ -73,6 +81,7 @@ function stream(options: CommandLine, reach: u64): void {
     new PortRange(PciConcealment.first, PciConcealment.end, new PciConcealment(streaming.cardAt)),
   );
   hypervisor.intercept();
+  map.placeHook();
   const all = new Processors(hypervisor, first);
   processors = all;
   all.start();

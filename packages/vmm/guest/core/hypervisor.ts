@@ -7,6 +7,7 @@ import { Ept, UNCACHEABLE } from "./ept.ts";
 import { Exits } from "./exits.ts";
 import { Lock } from "./lock.ts";
 import { MemoryExits } from "./memory-exits.ts";
+import { MemoryTypes, setTypes } from "./mtrr.ts";
 import { PortExits } from "./port-exits.ts";
 import { Shared } from "./setup.ts";
 
@@ -35,6 +36,7 @@ export class Hypervisor {
       shared = this.shared;
     physFill(blank, 0, <u32>PAGE);
     this.ept = new Ept(reach);
+    setTypes(this.ept, new MemoryTypes(), reach);
     this.ept.hide(hidden, hidden + HIDDEN_BYTES, blank);
     this.exits = new Exits(
       registry,
