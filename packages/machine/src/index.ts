@@ -69,7 +69,7 @@ export { Machine, type MachineStop, type MachineStopReason, type RunLimits } fro
 export { type LanMachineOptions, type MachineParty, machineOn, networkParty } from "./network.ts";
 export type { Disk, MachineOptions, NetworkCard, TimingName } from "./options.ts";
 export type { Finding } from "./oracle/findings.ts";
-export { DiskOracle, type DiskOracleOptions, type DiskOracleState } from "./oracle/oracle.ts";
+export { DiskOracle, type DiskOracleOptions, type DiskOracleState, type OracleStatistics } from "./oracle/oracle.ts";
 export type { Difference, Verification } from "./oracle/verify.ts";
 export type { Access } from "./ports.ts";
 export type { MachineProbes, Reset, VmExits } from "./probes.ts";

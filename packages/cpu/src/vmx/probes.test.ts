@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { S } from "../core/state.ts";
+import { linearToPhysical } from "../core/peek.ts";
+import { RSP, S } from "../core/state.ts";
 import { AT } from "../system.test-support.ts";
 import { REASON_CASES, subject } from "./cases.test-support.ts";
 import { EXIT } from "./reasons.ts";
@@ -45,6 +46,19 @@ test("the event that made an exit, and the guest-physical address of an EPT viol
     enter(r, REASON_CASES[name].prepare(r) as string);
     assert.is(told[1], `exit ${EXIT[name]} at 10000, ${end}`);
   }
+});
+test("at an exit the registers and the memory that a listener finds are the guest's", () => {
+  const r = subject(),
+    { probes } = r.cpu;
+  const state = () => [r.cpu.vmx.nonRoot, r.cpu.number(S.GPR + 8 * RSP), linearToPhysical(r.cpu, AT.code)];
+  let seen: unknown[] = [];
+  probes.vmExit.on(() => {
+    seen = state();
+  });
+  r.set({ GUEST_RSP: 0x4320, HOST_RSP: 0x8760 });
+  enter(r, "0F A2");
+  assert.equal(seen, [true, 0x4320, AT.code]);
+  assert.equal(state().slice(0, 2), [false, 0x8760]);
 });
 test("a refused entry names its rule; if it fails as an exit, that is told too", () => {
   const r = subject(),

@@ -28,3 +28,9 @@ export const atTime = (time: Nanoseconds): string => `${(time / 1e9).toFixed(9)}
 
 /** A content, so short that people can compare it: the beginning of its digest. */
 export const brief = (content: Uint8Array): string => `digest ${new Digest().update(content).hex().slice(0, 12)}`;
+
+/** The message with where and when in front. */
+export function withPlace({ lba, sectors, time, message }: Finding): string {
+  const last = sectors > 1 && lba !== null ? ` to ${lba + sectors - 1}` : "";
+  return `${lba === null ? "" : `LBA ${lba}${last}, `}at ${atTime(time)}: ${message}`;
+}

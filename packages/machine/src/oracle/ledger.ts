@@ -35,6 +35,7 @@ export const ledgerState = record({
   writes: natural,
   trims: natural,
   sectors: natural,
+  taken: natural,
 });
 export type LedgerState = StateOf<typeof ledgerState>;
 
@@ -58,6 +59,8 @@ export class Ledger {
   trims = 0;
   /** Different sectors that the guest has written or trimmed. */
   sectors = 0;
+  /** Sectors that the medium has taken of the guest's writes. */
+  taken = 0;
   readonly #env: LedgerEnv;
   readonly #size: number;
   readonly #zeros: Uint8Array;
@@ -120,7 +123,7 @@ export class Ledger {
   }
 
   save(): LedgerState {
-    const { writes, trims, sectors } = this;
+    const { writes, trims, sectors, taken } = this;
     const commands = this.commands.map((one) => ({
       ...one,
       extents: one.extents.map((extent) => ({ ...extent })),
@@ -128,13 +131,13 @@ export class Ledger {
       data: one.data?.slice() ?? null,
       settled: one.settled.slice(),
     }));
-    return { start: this.#env.start.save(), expected: this.expected.save(), commands, writes, trims, sectors };
+    return { start: this.#env.start.save(), expected: this.expected.save(), commands, writes, trims, sectors, taken };
   }
-  restore({ start, expected, commands, writes, trims, sectors }: LedgerState): void {
+  restore({ start, expected, commands, ...counts }: LedgerState): void {
     this.#env.start.restore(start);
     this.expected.restore(expected);
     this.commands = commands.map((one) => ({ ...one, data: one.data?.slice() ?? null, settled: one.settled.slice() }));
-    Object.assign(this, { writes, trims, sectors });
+    Object.assign(this, counts);
   }
 
   #opened(
@@ -263,6 +266,7 @@ export class Ledger {
     if (at < 0 || command.settled[at] === 1) return;
     command.settled[at] = 1;
     command.open--;
+    if (!command.stopped && command.data !== null) this.taken++;
   }
 
   #reportStored(lba: number, sectors: number, content: Uint8Array, touching: readonly OpenCommand[]): void {

@@ -14,7 +14,7 @@ import { type BlockDevice, ConfigError, natural, record, type Shape, type StateO
 import type { Machine } from "../machine.ts";
 import type { Access } from "../ports.ts";
 import { type Geometry, readCommand } from "./commands.ts";
-import { type Finding, findingsState, MOST_FINDINGS } from "./findings.ts";
+import { type Finding, findingsState, MOST_FINDINGS, withPlace } from "./findings.ts";
 import { Ledger, ledgerState } from "./ledger.ts";
 import { GuestRegisters, guestRegistersState } from "./registers.ts";
 import { StartDisk } from "./start.ts";
@@ -26,6 +26,22 @@ export interface DiskOracleOptions {
   readonly port?: number;
   /** What the disk is to hold from its first sector on, but for what the guest writes. It must not change. */
   readonly image: Uint8Array | BlockDevice;
+}
+
+/** What was seen so far. */
+export interface OracleStatistics {
+  /** The guest's commands that write, and that trim. */
+  readonly writes: number;
+  readonly trims: number;
+  /** Different sectors that they changed. */
+  readonly sectors: number;
+  /** Bytes that the disk took of the guest's writes, also those of a sector that was written again. */
+  readonly bytes: number;
+  /** Sectors that the disk has not taken yet. */
+  readonly open: number;
+  /** Accesses of the guest that were followed at a VM exit. */
+  readonly exits: number;
+  readonly findings: number;
 }
 
 export const oracleState = record({
@@ -105,16 +121,16 @@ export class DiskOracle {
     return { verified: compared.differences === 0 && findings === 0, guestWrites, guestSectors, findings, ...compared };
   }
 
-  get statistics(): { writes: number; trims: number; sectors: number; open: number; exits: number; findings: number } {
-    const { writes, trims, sectors, commands } = this.#ledger;
-    const findings = this.#findings.length + this.#unlisted;
+  get statistics(): OracleStatistics {
+    const { writes, trims, sectors, taken, commands } = this.#ledger;
     return {
       writes,
       trims,
       sectors,
+      bytes: taken * this.#drive.medium.sectorSize,
       open: commands.reduce((sum, { open }) => sum + open, 0),
       exits: this.#exits,
-      findings,
+      findings: this.#findings.length + this.#unlisted,
     };
   }
 
@@ -220,8 +236,8 @@ export class DiskOracle {
   }
 
   #report(finding: Finding): void {
-    if (this.#findings.length < MOST_FINDINGS) this.#findings.push(finding);
-    else this.#unlisted++;
+    if (this.#findings.length >= MOST_FINDINGS) this.#unlisted++;
+    else this.#findings.push({ ...finding, message: withPlace(finding) });
   }
 }
 
