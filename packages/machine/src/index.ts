@@ -64,6 +64,7 @@ export { type VmmArguments, vmmCommandLine } from "./laboratory/command-line.ts"
 export { Laboratory, type LaboratoryOptions, type LaboratoryPhase } from "./laboratory/laboratory.ts";
 export { Observer, type Phase, type PhaseStart, phases } from "./laboratory/phases.ts";
 export type { DeploymentReport } from "./laboratory/report.ts";
+export { traceDeployment } from "./laboratory/tracks.ts";
 export { Lan, type LanOptions, type ServedDisk } from "./lan.ts";
 export { Machine, type MachineStop, type MachineStopReason, type RunLimits } from "./machine.ts";
 export { type LanMachineOptions, type MachineParty, machineOn, networkParty } from "./network.ts";

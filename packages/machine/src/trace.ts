@@ -22,12 +22,15 @@ export interface TraceOptions {
 }
 
 type Args = Readonly<Record<string, string | number>>;
-/** B and E begin and end a slice, i is an instant. */
+/** B and E begin and end a slice, b and e one that may overlap others, i is an instant, C a counter's value. */
 interface Event {
   readonly name: string;
-  readonly ph: "B" | "E" | "i";
+  readonly ph: "B" | "E" | "b" | "e" | "i" | "C";
   /** Of an instant: it is of this track. */
   readonly s?: "t";
+  /** Of b and e: the track, and which begins and ends belong together. */
+  readonly cat?: string;
+  readonly id?: number;
   readonly args: Args;
 }
 /** An event as a line of the file. */
@@ -56,6 +59,9 @@ export class Trace {
   #enough = PIECE;
   #newest: Nanoseconds = 0;
   #closed = false;
+  /** Tracks of instants beside the processors', by name. */
+  readonly #tracks = new Map<string, number>();
+  #slices = 0;
 
   /** Begins the file with what goes on now, and listens from now on. Between then and `close` restore no state. */
   constructor(machine: Machine, options: TraceOptions) {
@@ -64,7 +70,7 @@ export class Trace {
     const { processors } = machine.board.cpu,
       { probes } = machine;
     this.#open = processors.map(() => []);
-    options.write(`[\n${processors.map(({ id }) => trackName(id)).join(",\n")}`);
+    options.write(`[\n${processors.map(({ id }) => trackName(trackOf(id), `CPU ${id}`)).join(",\n")}`);
     for (const { id, vmx } of processors) {
       if (vmx.vmxonPointer >= 0) this.#begin(id, machine.now, OPERATION, {});
       if (vmx.nonRoot) this.#begin(id, machine.now, GUEST, {});
@@ -87,6 +93,31 @@ export class Trace {
     this.#endAll(this.#machine.now);
     this.#write(0);
     this.#options.write("\n]\n");
+  }
+
+  // ---- what others tell of ----
+
+  /** A slice on a track of that name, told of when it is over; slices of one track may overlap. */
+  slice(track: string, name: string, from: Nanoseconds, to: Nanoseconds, args: Args = {}): void {
+    if (this.#closed) return;
+    const id = ++this.#slices;
+    this.#put(from, 0, { name, cat: track, id, ph: "b", args });
+    this.#put(to, 0, { name, cat: track, id, ph: "e", args: {} });
+  }
+  /** An instant on a track of that name. */
+  instant(track: string, name: string, time: Nanoseconds, args: Args = {}): void {
+    if (this.#closed) return;
+    let id = this.#tracks.get(track);
+    if (id === undefined) {
+      id = trackOf(this.#open.length + this.#tracks.size);
+      this.#tracks.set(track, id);
+      this.#options.write(`,\n${trackName(id, track)}`);
+    }
+    this.#put(time, id, { name, ph: "i", s: "t", args });
+  }
+  /** The value of a counter of that name from now on. */
+  counter(name: string, time: Nanoseconds, value: number): void {
+    if (!this.#closed) this.#put(time, 0, { name, ph: "C", args: { value } });
   }
 
   // ---- what happens ----
@@ -140,11 +171,11 @@ export class Trace {
   // ---- the file ----
 
   #event(processor: number, time: Nanoseconds, event: Event): void {
+    this.#put(time, trackOf(processor), event);
+  }
+  #put(time: Nanoseconds, tid: number, event: Event): void {
     this.#newest = Math.max(this.#newest, time);
-    this.#held.push({
-      time,
-      text: JSON.stringify({ ...event, pid: PROCESS, tid: trackOf(processor), ts: time / 1000 }),
-    });
+    this.#held.push({ time, text: JSON.stringify({ ...event, pid: PROCESS, tid, ts: time / 1000 }) });
     if (this.#held.length >= this.#enough) this.#settle();
   }
   /** Writes what no event can come before any more; everything, if that waits for too much. */
@@ -165,14 +196,8 @@ export class Trace {
 /** Perfetto's names of processes and tracks; nought would be the idle task. */
 const PROCESS = 1;
 const trackOf = (processor: number) => processor + 1;
-const trackName = (processor: number) =>
-  JSON.stringify({
-    name: "thread_name",
-    ph: "M",
-    pid: PROCESS,
-    tid: trackOf(processor),
-    args: { name: `CPU ${processor}` },
-  });
+const trackName = (tid: number, name: string) =>
+  JSON.stringify({ name: "thread_name", ph: "M", pid: PROCESS, tid, args: { name } });
 
 /** Addresses and qualifications are 64-bit words. */
 const hex = (value: number) => `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}`;

@@ -1,7 +1,15 @@
 /** `castaway deploy`: from options to a laboratory, its run, and what came of it. */
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { type BlobReader, Laboratory, loadDemoDisk, Runner, type VmmArguments, type Watch } from "castaway";
+import {
+  type BlobReader,
+  Laboratory,
+  loadDemoDisk,
+  Runner,
+  traceDeployment,
+  type VmmArguments,
+  type Watch,
+} from "castaway";
 import { attended, type Console, checkWritable, clock, isInteractive, saveTo, writeReport } from "../console.ts";
 import { EXIT, fileError, UserError } from "../exit.ts";
 import { Script } from "../expect.ts";
@@ -30,7 +38,10 @@ export async function deploy(options: DeployOptions, console: Console): Promise<
   const front = frontFor(lab, options, console, interactive);
   const script = new Script(options.script);
   const pcap = options.pcap === undefined ? null : pcapFile(options.pcap, lab.lan, warn);
-  const trace = options.trace === undefined ? null : traceFile(options.trace, machine, warn);
+  const trace =
+    options.trace === undefined
+      ? null
+      : traceFile(options.trace, machine, warn, { more: (trace) => traceDeployment(trace, lab) });
   const gdb = options.gdb === undefined ? null : await GdbPort.listen(options.gdb);
   const session = new Session(machine, new Runner(machine, clock), front, {
     script,

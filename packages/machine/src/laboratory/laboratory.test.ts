@@ -4,8 +4,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Machine } from "../machine.ts";
 import { count, rom } from "../rom.test-support.ts";
+import { Trace } from "../trace.ts";
 import { vmmCommandLine } from "./command-line.ts";
 import { Laboratory, type LaboratoryOptions } from "./laboratory.ts";
+import { traceDeployment } from "./tracks.ts";
 
 const test = suite("Laboratory");
 const files: Record<string, Uint8Array> = {
@@ -18,6 +20,7 @@ const create = (options: Partial<LaboratoryOptions> = {}) =>
     ...{ read, display: false, memory: "2MiB", image: new Uint8Array(mib(1)), vmm: new Uint8Array(100) },
     ...options,
   });
+const noTask = { command: 0, features: 0, count: 0, lba: 0, device: 0, control: 0 };
 
 /** Tells what a processor would tell. */
 const operation = ({ probes, now }: Machine, processor: number, on: boolean) =>
@@ -141,6 +144,32 @@ test("a snapshot has the history too: another laboratory goes on with it", async
   }
   assert.equal(two.report(), one.report());
   assert.is(two.machine.digest(), one.machine.digest());
+});
+
+test("a trace: phases, disk commands that overlap, frames, progress", async () => {
+  const lab = await create();
+  const { machine } = lab;
+  let text = "";
+  const trace = new Trace(machine, { write: (piece) => (text += piece) });
+  const end = traceDeployment(trace, lab);
+  machine.run({ atMost: ms(1) });
+  frame(machine);
+  const command = { name: "WRITE DMA EXT", task: noTask, tag: 0, lba: 8, sectors: 2, moved: 2, status: 0x50, error: 0 };
+  machine.board.drives[0]!.commands.emit({ ...command, issued: us(900), ended: ms(1) });
+  const aoe = new Uint8Array(60).fill(0x88, 12, 13).fill(0xa2, 13, 14);
+  lab.lan.taps[0]!.seen.emit({ time: machine.now, frame: aoe, direction: "out" });
+  end();
+  trace.close();
+  const events = JSON.parse(text).filter(({ ph }: { ph: string }) => ph !== "M");
+  const told = events.map(({ ph, name, ts, cat }: Record<string, unknown>) => `${ph} ${name} ${cat ?? ""} ${ts}`);
+  assert.equal(
+    told.map((line: string) => line.replace(/ 1000\.\d+$/, " 1000")),
+    [
+      ...["b firmware deployment 0", "b WRITE DMA EXT local disk 900", "e WRITE DMA EXT local disk 1000"],
+      ...["e firmware deployment 1000", "C local MB  1000", "i AoE  1000"],
+      ...["b network deployment 1000", "e network deployment 1000"],
+    ],
+  );
 });
 
 test("the oracle goes with snapshots; without it nothing is verified", async () => {
