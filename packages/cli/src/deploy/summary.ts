@@ -15,11 +15,13 @@ export function summary(
   const { phases, bytes, exits, exitsAfterDevirtualization: after } = report;
   const { network, disk, local, image } = bytes;
   const times = Object.entries(phases).map(([name, seconds]) => `${phaseNames[name]} ${time(seconds * 1e9)}`);
-  const guest = disk.guest === null ? "" : ` (different sectors by the guest: ${amount(disk.guest)})`;
+  const { guest } = disk;
+  const writers =
+    guest === null ? "" : ` (${amount(guest)} by the guest, ${amount(disk.written - guest)} by the hypervisor)`;
   const lines = [
     `times    ${times.join(", ")}`,
     `network  ${amount(network.payload)} of the image; on the wire ${amount(network.toMachine)} to the machine, ${amount(network.toNetwork)} from it`,
-    `disk     ${amount(local)} of ${amount(image)} local; ${amount(disk.written)} written${guest}, ${amount(disk.read)} read`,
+    `disk     ${amount(local)} of ${amount(image)} local; ${amount(disk.written)} written${writers}, ${amount(disk.read)} read`,
     `exits    ${exitsLine(exits)}${after === null ? "" : `; ${after === 0 ? "none" : count(after)} after the hypervisor was gone`}`,
   ];
   if (verification?.verified && wrongs.length === 0)

@@ -13,10 +13,7 @@ export interface DeploymentReport {
     readonly local: number;
     /** What the AoE server read for its answers, and every frame on the deployment card's cable, both directions. */
     readonly network: { readonly payload: number; readonly toMachine: number; readonly toNetwork: number };
-    /**
-     * What the local drive moved, for guest and hypervisor; and the different sectors of it that the guest wrote, null without
-     * the oracle.
-     */
+    /** What the local drive moved for both; and what it wrote for the guest, null without the oracle: the rest is the hypervisor's. */
     readonly disk: { readonly read: number; readonly written: number; readonly guest: number | null };
   };
   /** VM exits by reason, the most frequent first. */
@@ -31,7 +28,7 @@ export function reportOf({
   machine,
   lan,
   image,
-  disk,
+
   observer,
   oracle,
   phase,
@@ -49,7 +46,7 @@ export function reportOf({
         toMachine: toB.statistics.sentBytes,
         toNetwork: toA.statistics.sentBytes,
       },
-      disk: { ...observer.disk, guest: oracle && oracle.statistics.sectors * disk.sectorSize },
+      disk: { ...observer.disk, guest: oracle?.statistics.bytes ?? null },
     },
     exits: observer.exits,
     exitsAfterDevirtualization: observer.exitsAfter,
