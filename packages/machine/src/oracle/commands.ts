@@ -16,31 +16,49 @@ export interface Geometry {
   readonly track: number;
 }
 
+/** A command that moves sectors, or gives them up. */
+export interface Transfer {
+  readonly does: "read" | "write" | "trim";
+  readonly name: string;
+  /** Whether SACT tells when it is over, and not CI. */
+  readonly queued: boolean;
+  readonly extents: readonly Extent[];
+  readonly regions: readonly Region[];
+}
+
 export type GuestCommand =
-  | { readonly does: "write"; readonly name: string; readonly extents: readonly Extent[]; readonly regions: Region[] }
-  | { readonly does: "trim"; readonly name: string; readonly extents: readonly Extent[]; readonly regions: Region[] }
+  | Transfer
   | { readonly does: "geometry"; readonly geometry: Geometry }
   /** Software reset. */
   | { readonly does: "reset" }
-  /** Nothing that changes the disk. */
+  /** Nothing that has to do with the disk's contents. */
   | { readonly does: "nothing" };
 
 const nothing: GuestCommand = { does: "nothing" };
 
 type Addressing = "28" | "48" | "queued";
-const writes: { readonly [opcode: number]: readonly [name: string, addressing: Addressing] } = {
-  48: ["WRITE SECTORS", "28"],
-  49: ["WRITE SECTORS", "28"],
-  52: ["WRITE SECTORS EXT", "48"],
-  53: ["WRITE DMA EXT", "48"],
-  57: ["WRITE MULTIPLE EXT", "48"],
-  61: ["WRITE DMA FUA EXT", "48"],
-  97: ["WRITE FPDMA QUEUED", "queued"],
-  197: ["WRITE MULTIPLE", "28"],
-  202: ["WRITE DMA", "28"],
-  203: ["WRITE DMA", "28"],
-  206: ["WRITE MULTIPLE FUA EXT", "48"],
-};
+const transfers: ReadonlyMap<number, readonly [name: string, addressing: Addressing]> = new Map([
+  [0x20, ["READ SECTORS", "28"]],
+  [0x21, ["READ SECTORS", "28"]],
+  [0x24, ["READ SECTORS EXT", "48"]],
+  [0x25, ["READ DMA EXT", "48"]],
+  [0x29, ["READ MULTIPLE EXT", "48"]],
+  [0x60, ["READ FPDMA QUEUED", "queued"]],
+  [0xc4, ["READ MULTIPLE", "28"]],
+  [0xc8, ["READ DMA", "28"]],
+  [0xc9, ["READ DMA", "28"]],
+  [0x30, ["WRITE SECTORS", "28"]],
+  [0x31, ["WRITE SECTORS", "28"]],
+  [0x34, ["WRITE SECTORS EXT", "48"]],
+  [0x35, ["WRITE DMA EXT", "48"]],
+  [0x39, ["WRITE MULTIPLE EXT", "48"]],
+  [0x3d, ["WRITE DMA FUA EXT", "48"]],
+  [0x61, ["WRITE FPDMA QUEUED", "queued"]],
+  [0xc5, ["WRITE MULTIPLE", "28"]],
+  [0xca, ["WRITE DMA", "28"]],
+  [0xcb, ["WRITE DMA", "28"]],
+  [0xce, ["WRITE MULTIPLE FUA EXT", "48"]],
+]);
 const dataSetManagement = 0x06;
 const initializeParameters = 0x91;
 
@@ -77,13 +95,14 @@ export function readCommand(
     return { does: "geometry", geometry: { heads: (task.device & 0xf) + 1, track: task.count & 0xff } };
   if (task.command === dataSetManagement)
     return trim(memory, task, readRegions(memory, table, descriptors, 512 * task.count));
-  const write = writes[task.command];
-  if (write === undefined) return nothing;
-  const [name, addressing] = write;
+  const transfer = transfers.get(task.command);
+  if (transfer === undefined) return nothing;
+  const [name, addressing] = transfer;
   const extent = extentOf(task, addressing, geometry);
   if (extent === null) return nothing;
   const regions = readRegions(memory, table, descriptors, extent.sectors * sectorSize);
-  return { does: "write", name, extents: [extent], regions };
+  const does = name.startsWith("READ") ? "read" : "write";
+  return { does, name, queued: addressing === "queued", extents: [extent], regions };
 }
 
 /** Fills `into` from the memory of a command, from byte `at` of its data on. @returns how many bytes there are */
@@ -134,7 +153,7 @@ function trim(memory: Memory, { features, count }: Task, regions: Region[]): Gue
     const lba = readLittle(data, at, 4) + readLittle(data, at + 4, 2) * 0x1_0000_0000;
     if (sectors > 0) extents.push({ lba, sectors });
   }
-  return { does: "trim", name: "DATA SET MANAGEMENT (TRIM)", extents, regions: [] };
+  return { does: "trim", name: "DATA SET MANAGEMENT (TRIM)", queued: false, extents, regions: [] };
 }
 
 /** As many descriptors as `bytes` need. [AHCI 1.3.1 4.2.3.3] */
@@ -159,3 +178,5 @@ function readInto(memory: Memory, address: number, into: Uint8Array): Uint8Array
   else into.fill(0xff);
   return into;
 }
+
+export const overlaps = (a: Extent, b: Extent): boolean => a.lba < b.lba + b.sectors && b.lba < a.lba + a.sectors;

@@ -7,9 +7,10 @@ export const findingState = record({
    * wrong data: while the guest was writing a sector the disk took something that is neither its new nor its old content.
    * foreign: a sector that the guest did not write took something else than what belongs there.
    * lost: a write that is over for the guest never reached the disk.
+   * read: a read that is over gave the guest something else than what the disk must hold.
    * unfollowed: the guest did something that the oracle cannot follow; what it says from then on is not to be relied on.
    */
-  kind: oneOf("overwritten", "wrong data", "foreign", "lost", "unfollowed"),
+  kind: oneOf("overwritten", "wrong data", "foreign", "lost", "read", "unfollowed"),
   /** Virtual time. */
   time: natural,
   /** The first sector; null if it is not about sectors. */

@@ -9,7 +9,7 @@
 import { OverlayDisk, overlayState } from "@castaway/devices";
 import { bytes, flag, list, type Nanoseconds, natural, nullable, record, type StateOf, text } from "@castaway/kit";
 import { sameBytes } from "./bytes.ts";
-import { extent, type GuestCommand, type Memory, readData, region } from "./commands.ts";
+import { extent, type GuestCommand, type Memory, overlaps, readData, region, type Transfer } from "./commands.ts";
 import { atTime, brief, type Finding } from "./findings.ts";
 
 const openCommand = record({
@@ -90,6 +90,14 @@ export class Ledger {
     this.#count(next, 1);
   }
 
+  /** The guest was told that the command in a slot is over. */
+  complete(slot: number): void {
+    const command = this.commands.find((one) => one.slot === slot && !one.stopped);
+    if (command === undefined) return;
+    this.commands = this.commands.filter((one) => one !== command);
+    this.#over(command);
+  }
+
   /** The guest stopped the port. */
   stop(): void {
     this.commands = this.commands.filter((one) => one.open > 0);
@@ -140,10 +148,7 @@ export class Ledger {
     Object.assign(this, counts);
   }
 
-  #opened(
-    slot: number,
-    { does, name, extents, regions }: GuestCommand & { does: "write" | "trim" },
-  ): OpenCommand | null {
+  #opened(slot: number, { does, name, extents, regions }: Transfer): OpenCommand | null {
     const { start, now } = this.#env;
     const total = extents.reduce((sum, { sectors }) => sum + sectors, 0);
     if (total === 0 || extents.some(({ lba, sectors }) => lba + sectors > start.sectors)) return null; // refused
@@ -154,7 +159,7 @@ export class Ledger {
       readData(this.#env.memory, regions, 0, data);
     }
     const settled = new Uint8Array(total);
-    const places = { extents: [...extents], regions };
+    const places = { extents: [...extents], regions: [...regions] };
     return { slot, name, issued: now(), ...places, data, settled, open: total, stopped: false };
   }
   #count({ data }: OpenCommand, by: number): void {
@@ -163,7 +168,7 @@ export class Ledger {
   }
 
   /**
-   * Its slot was used again, so the guest was told that it is done. A TRIM may have been left undone: the guest gave the
+   * For the guest it is done: it was told so, or its slot is used again. A TRIM may have been left undone: the guest gave the
    * contents up.
    */
   #over(command: OpenCommand): void {
@@ -184,7 +189,7 @@ export class Ledger {
   }
 
   #piece(lba: number, sectors: number, data: Uint8Array): void {
-    const touching = this.commands.filter((one) => one.extents.some((e) => overlaps(e, lba, sectors)));
+    const touching = this.commands.filter((one) => one.extents.some((extent) => overlaps(extent, { lba, sectors })));
     if (touching.length === 0) {
       const expected = new Uint8Array(data.length);
       if (this.expected.read(lba, expected) && sameBytes(expected, data)) return;
@@ -295,9 +300,6 @@ export class Ledger {
     return sameBytes(content, this.#zeros) ? "zeros" : `contents of nobody's (${brief(content)})`;
   }
 }
-
-const overlaps = (extent: { lba: number; sectors: number }, lba: number, sectors: number): boolean =>
-  lba < extent.lba + extent.sectors && extent.lba < lba + sectors;
 
 /** For people: which command, when. */
 export const describeCommand = ({ name, extents, issued, slot }: OpenCommand): string =>

@@ -10,6 +10,7 @@ import {
   PxCI,
   PxCLB,
   PxCMD,
+  PxSACT,
   PxSCTL,
   Rig,
   type Sent,
@@ -160,6 +161,52 @@ for (const [how, stop] of [
   });
 }
 
+const READ = { command: 0x25, lba: 5, count: 4, regions: [[0xa_0000, 4 * SIZE]] } as const;
+
+bare("what a read gave is looked at when the guest has seen its end", () => {
+  const rig = Rig.deployed().start();
+  rig.send(READ).settle();
+  assert.is(rig.oracle.statistics.checkedReads, 0);
+  rig.look(PxCI);
+  assert.is(rig.oracle.statistics.checkedReads, 4);
+  rig.medium.write(6, sectors(2, 3));
+  rig.send(READ).settle().look(PxCI);
+  assert.equal(found(rig), [["read", 6, 1]]);
+  assert.match(
+    rig.oracle.findings[0]!.message,
+    /the guest's READ DMA EXT of LBA 5, 4 sectors .* gave it digest \w+, right is digest \w+; 2 sectors there are wrong/,
+  );
+});
+
+bare("what the guest reads while it writes it may be old or new", () => {
+  const rig = Rig.deployed().start();
+  rig.memory(DATA, sectors(1, 7));
+  rig
+    .send(READ)
+    .send(writeDma(6, 1, DATA), { slot: 1 })
+    .settle();
+  rig.look(PxCI);
+  rig.memory(DATA, sectors(1, 8));
+  rig
+    .send(writeDma(6, 1, DATA), { slot: 1 })
+    .send(READ, { slot: 2 })
+    .settle();
+  rig.look(PxCI);
+  right(rig);
+  rig.send(READ, { slot: 3 }).settle().look(PxCI);
+  right(rig);
+});
+
+bare("queued commands are over when SACT says so", () => {
+  const rig = Rig.deployed().start();
+  rig.access("guest", PxSACT, 1);
+  rig.send({ command: 0x60, lba: 5, features: 4, regions: READ.regions }).settle();
+  rig.look(PxCI);
+  assert.is(rig.oracle.statistics.checkedReads, 0);
+  rig.look(PxSACT);
+  assert.is(rig.oracle.statistics.checkedReads, 4);
+});
+
 bare("a state is restored in another oracle", () => {
   const rig = Rig.deployed().start();
   rig.memory(DATA, sectors(2, 7));
@@ -265,6 +312,37 @@ behind("a write that is swallowed is told at the end", () => {
   const rig = written();
   copy(rig, 0, IMAGE);
   assert.match(wrong(rig, 5, 2), /LBA 5 never took the guest's WRITE DMA EXT/);
+});
+behind("a write that is swallowed is told when the guest has seen its end", () => {
+  const rig = written();
+  copy(rig, 0, IMAGE);
+  rig.leaveByLoad(PxCI);
+  rig.enter(0, 0x5000); // the same instruction once more
+  assert.equal(found(rig), []);
+  rig.leaveByLoad(PxCI);
+  rig.enter(1 << 3);
+  assert.equal(found(rig), []);
+  rig.leaveByLoad(PxCI);
+  rig.enter(0);
+  assert.equal(found(rig), [["lost", 5, 2]]);
+});
+behind("a command that is issued while another processor reads CI is not over", () => {
+  const rig = new Rig().startBehind();
+  rig.leaveByLoad(PxCI);
+  rig.prepare(3, writeDma(5, 2, DATA));
+  rig.access("guest", PxCI, 1 << 3);
+  rig.enter(0);
+  assert.equal([found(rig), rig.oracle.statistics.open], [[], 2]);
+});
+behind("the wrong data for a read, put into the guest's memory by the hypervisor", () => {
+  const rig = new Rig().startBehind();
+  rig.prepare(4, READ);
+  rig.leave(PxCI, 1 << 4);
+  rig.memory(0xa_0000, rig.image.subarray(5 * SIZE, 9 * SIZE));
+  rig.memory(0xa_0000 + SIZE, [...sectors(1, 1)]);
+  rig.leaveByLoad(PxCI);
+  rig.enter(0);
+  assert.equal(found(rig), [["read", 6, 1]]);
 });
 behind("while the hypervisor is there a write may be under way", () => {
   const rig = copy(written(), 0, IMAGE);

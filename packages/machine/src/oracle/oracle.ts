@@ -8,17 +8,17 @@
  *     const { verified, firstDifference } = oracle.verify();
  *     for (const { message } of oracle.findings) console.log(message);
  */
-import { EXIT, type VmExit } from "@castaway/cpu";
 import { type AtaDrive, ImageDisk, OverlayDisk } from "@castaway/devices";
 import { type BlockDevice, ConfigError, natural, record, type Shape, type StateOf } from "@castaway/kit";
 import type { Machine } from "../machine.ts";
-import type { Access } from "../ports.ts";
-import { type Geometry, readCommand } from "./commands.ts";
+import { type Geometry, type Memory, readCommand } from "./commands.ts";
 import { type Finding, findingsState, MOST_FINDINGS, withPlace } from "./findings.ts";
 import { Ledger, ledgerState } from "./ledger.ts";
+import { GuestReads, openReads } from "./reads.ts";
 import { GuestRegisters, guestRegistersState } from "./registers.ts";
+import { Slots, slotsState } from "./slots.ts";
 import { StartDisk } from "./start.ts";
-import { GuestStores } from "./stores.ts";
+import { Traffic } from "./traffic.ts";
 import { compare, type Verification } from "./verify.ts";
 
 export interface DiskOracleOptions {
@@ -37,9 +37,11 @@ export interface OracleStatistics {
   readonly sectors: number;
   /** Bytes that the disk took of the guest's writes, also those of a sector that was written again. */
   readonly bytes: number;
+  /** Sectors of the guest's reads that were found right. */
+  readonly checkedReads: number;
   /** Sectors that the disk has not taken yet. */
   readonly open: number;
-  /** Accesses of the guest that were followed at a VM exit. */
+  /** Writes to the controller that were followed at VM exits. */
   readonly exits: number;
   readonly findings: number;
 }
@@ -47,17 +49,13 @@ export interface OracleStatistics {
 export const oracleState = record({
   registers: guestRegistersState,
   ledger: ledgerState,
+  slots: slotsState,
+  reads: openReads,
   geometry: record({ heads: natural, track: natural }),
   findings: findingsState,
   unlisted: natural,
 });
 export type DiskOracleState = StateOf<typeof oracleState>;
-
-const PAGE = 4096;
-/** A base address register that the firmware has not set yet. */
-const NOWHERE = -1;
-/** Of an EPT violation's qualification: a data write, and that the access itself was refused, no page walk. [SDM 3C 27.2.1] */
-const WRITE_ITSELF = 0x102;
 
 export class DiskOracle {
   /** What has been found so far, in order of time; of very many the first ones. */
@@ -71,12 +69,14 @@ export class DiskOracle {
   readonly #drive: AtaDrive;
   readonly #registers: GuestRegisters;
   readonly #ledger: Ledger;
-  readonly #stores: GuestStores;
+  readonly #slots = new Slots();
+  readonly #reads: GuestReads;
+  readonly #traffic: Traffic;
+  readonly #memory: Memory;
   readonly #ends: readonly (() => void)[];
   #geometry: Geometry = { heads: 16, track: 63 };
   #findings: Finding[] = [];
   #unlisted = 0;
-  #exits = 0;
 
   /**
    * Beyond the image the disk is right as it is at this moment; a disk that is no `OverlayDisk` is taken for blank there.
@@ -92,22 +92,33 @@ export class DiskOracle {
     this.#drive = drive;
     const { medium } = drive;
     const device = image instanceof Uint8Array ? new ImageDisk(image, { sectorSize: medium.sectorSize }) : image;
-    this.#ledger = new Ledger({
-      memory: { read: (address, into) => board.cpu.physical.dmaRead(address, into) },
-      start: startOf(medium, device),
+    this.#memory = { read: (address, into) => board.cpu.physical.dmaRead(address, into) };
+    const common = {
+      memory: this.#memory,
       now: () => board.clock.now,
-      hiddenFrom: () => drive.persistentSectors,
-      report: (finding) => this.#report(finding),
-    });
+      report: (finding: Finding) => this.#report(finding),
+    };
+    const hiddenFrom = () => drive.persistentSectors;
+    this.#ledger = new Ledger({ ...common, start: startOf(medium, device), hiddenFrom });
+    this.#reads = new GuestReads({ ...common, expected: this.#ledger.expected });
     this.#registers = new GuestRegisters(board.drives.length, {
       issue: (at, slot, list) => at === port && this.#issued(slot, list),
-      stop: (at) => at === port && this.#ledger.stop(),
+      stop: (at) => at === port && this.#stopped(),
     });
-    this.#stores = new GuestStores(board.cpu);
+    this.#traffic = new Traffic(board, this.#registers, {
+      issued: () => this.#slots.issued,
+      seen: ({ port: at, register }, value, issued) => at === port && this.#seen(register, value, issued),
+      unfollowed: (what) =>
+        this.#report({
+          kind: "unfollowed",
+          time: board.clock.now,
+          lba: null,
+          sectors: 0,
+          message: `the guest wrote to ${what}`,
+        }),
+    });
     this.#ends = [
-      board.memoryMap.accesses.on((access) => this.#accessed(access)),
-      board.ports.accesses.on((access) => this.#portAccessed(access)),
-      probes.vmExit.on((exit) => this.#exited(exit)),
+      () => this.#traffic.close(),
       probes.resets.on(() => this.#registers.reset()),
       drive.writes.on(({ lba, sectors, data }) => this.#ledger.stored(lba, sectors, data)),
     ];
@@ -128,8 +139,9 @@ export class DiskOracle {
       trims,
       sectors,
       bytes: taken * this.#drive.medium.sectorSize,
+      checkedReads: this.#reads.checked,
       open: commands.reduce((sum, { open }) => sum + open, 0),
-      exits: this.#exits,
+      exits: this.#traffic.exits,
       findings: this.#findings.length + this.#unlisted,
     };
   }
@@ -144,14 +156,19 @@ export class DiskOracle {
     return {
       registers: this.#registers.save(),
       ledger: this.#ledger.save(),
+      slots: this.#slots.save(),
+      reads: this.#reads.save(),
       geometry: { ...this.#geometry },
       findings: this.#findings.map((finding) => ({ ...finding })),
       unlisted: this.#unlisted,
     };
   }
-  restore({ registers, ledger, geometry, findings, unlisted }: DiskOracleState): void {
+  restore({ registers, ledger, slots, reads, geometry, findings, unlisted }: DiskOracleState): void {
     this.#registers.restore(registers);
     this.#ledger.restore(ledger);
+    this.#slots.restore(slots);
+    this.#reads.restore(reads);
+    this.#traffic.forget();
     this.#geometry = { ...geometry };
     this.#findings = findings.map((finding) => ({ ...finding }));
     this.#unlisted = unlisted;
@@ -159,70 +176,32 @@ export class DiskOracle {
 
   // What the guest does
 
-  /** A processor in root operation is the hypervisor's: what it does is not the guest's. */
-  get #byGuest(): boolean {
-    return !this.#machine.board.cpu.running.vmx.root;
-  }
-  /** Where the guest reaches the controller. */
-  get #registersAt(): number {
-    return (this.#machine.board.ahci!.pci.config.BAR5 & ~(PAGE - 1)) >>> 0 || NOWHERE;
-  }
-  get #pairAt(): number {
-    return (this.#machine.board.ahci!.pci.config.BAR4 & ~0x1f) >>> 0 || NOWHERE;
-  }
-
-  #accessed({ write, address, bytes, value }: Access): void {
-    if (!write || address - (address % PAGE) !== this.#registersAt || !this.#byGuest) return;
-    this.#registers.write(address % PAGE, bytes, value);
-  }
-  #portAccessed({ write, address, bytes, value }: Access): void {
-    if (!write || (address & ~0x1f) !== this.#pairAt || !this.#byGuest) return;
-    this.#registers.writePair(address & 0x1f, bytes, value);
-  }
-
-  #exited(exit: VmExit): void {
-    const { reason, qualification, guestPhysical } = exit;
-    if (reason === EXIT.io) this.#portExit(qualification, exit);
-    else if (guestPhysical !== null && guestPhysical - (guestPhysical % PAGE) === this.#registersAt) {
-      const violation = reason === EXIT.eptViolation;
-      const writes = violation ? (qualification & WRITE_ITSELF) === WRITE_ITSELF : reason === EXIT.eptMisconfiguration;
-      if (writes) this.#memoryExit(guestPhysical % PAGE, exit);
-    }
-  }
-  #memoryExit(offset: number, { processor, ip, time }: VmExit): void {
-    const store = this.#stores.at(processor, ip);
-    if (store === null) return;
-    this.#exits++;
-    if (typeof store === "string") {
-      const message = `the guest wrote to the controller's register ${offset.toString(16)} at RIP ${ip.toString(16)} with ${store}`;
-      this.#report({ kind: "unfollowed", time, lba: null, sectors: 0, message });
-      return;
-    }
-    this.#registers.write(offset, Math.min(store.bytes, 4), store.low);
-    if (store.bytes === 8) this.#registers.write(offset + 4, 4, store.high);
-  }
-  /** OUT and OUTS. [SDM 3C 27.2.1, table 27-5] */
-  #portExit(qualification: number, { processor, ip, time }: VmExit): void {
-    const port = (qualification >>> 16) & 0xffff;
-    const [input, string] = [qualification & 8, qualification & 16];
-    if (input || (port & ~0x1f) !== this.#pairAt) return;
-    this.#exits++;
-    if (string) {
-      const message = `the guest wrote to the controller's ports at RIP ${ip.toString(16)} with OUTS`;
-      this.#report({ kind: "unfollowed", time, lba: null, sectors: 0, message });
-      return;
-    }
-    const value = this.#machine.board.cpu.get("RAX", processor).low >>> 0;
-    this.#registers.writePair(port & 0x1f, (qualification & 7) + 1, value);
-  }
-
   #issued(slot: number, list: { readonly low: number; readonly high: number }): void {
-    const { physical } = this.#machine.board.cpu;
-    const memory = { read: (address: number, into: Uint8Array) => physical.dmaRead(address, into) };
-    const command = readCommand(memory, list, slot, this.#drive.medium.sectorSize, this.#geometry);
-    if (command.does === "reset") this.#ledger.stop();
+    const command = readCommand(this.#memory, list, slot, this.#drive.medium.sectorSize, this.#geometry);
+    if (command.does === "reset") this.#stopped();
     if (command.does === "geometry") this.#geometry = command.geometry;
+    this.#reads.forget(slot);
+    this.#slots.issue(slot, "queued" in command && command.queued);
     this.#ledger.issue(slot, command);
+    if (command.does === "read")
+      this.#reads.issue(
+        slot,
+        command,
+        this.#ledger.commands.flatMap(({ extents }) => extents),
+      );
+    else if ("extents" in command) this.#reads.writing(command.extents);
+  }
+  #stopped(): void {
+    this.#ledger.stop();
+    this.#slots.stop();
+    this.#reads.stop();
+  }
+  /** The guest has been told by CI or SACT which commands are over. */
+  #seen(register: "CI" | "SACT", value: number, issued: number): void {
+    for (const slot of this.#slots.seen(register, value, issued)) {
+      this.#ledger.complete(slot);
+      this.#reads.complete(slot);
+    }
   }
 
   /**

@@ -7,7 +7,7 @@ import { list, record, type StateOf, u32 } from "@castaway/kit";
 const portsAt = 0x100;
 const portStride = 0x80;
 const GHC = 0x04;
-const [PxCLB, PxCLBU, PxCMD, PxSCTL, PxCI] = [0x00, 0x04, 0x18, 0x2c, 0x38];
+const [PxCLB, PxCLBU, PxCMD, PxSCTL, PxSACT, PxCI] = [0x00, 0x04, 0x18, 0x2c, 0x34, 0x38];
 const hbaReset = 1 << 0;
 const start = 1 << 0;
 /** The index/data pair of BAR 4. [AHCI 1.3.1 2.4] */
@@ -52,6 +52,11 @@ export class GuestRegisters {
     else if (offset === pairData) this.write(this.#index, 4, value);
   }
 
+  /** The register that a read of the pair's data gives; null if none. */
+  pairTarget(offset: number): number | null {
+    return offset === pairData ? this.#index : null;
+  }
+
   /** RESET#: everything is as after power-on. */
   reset(): void {
     this.#index = 0;
@@ -94,4 +99,17 @@ export class GuestRegisters {
       this.#acts.stop(index);
     }
   }
+}
+
+/** A register that tells which commands are over. */
+export interface Progress {
+  readonly port: number;
+  readonly register: "CI" | "SACT";
+}
+/** Which one is at this offset; null if none. */
+export function progressAt(offset: number): Progress | null {
+  const port = Math.floor((offset - portsAt) / portStride);
+  const at = (offset - portsAt) % portStride;
+  if (port < 0 || (at !== PxCI && at !== PxSACT)) return null;
+  return { port, register: at === PxCI ? "CI" : "SACT" };
 }

@@ -105,6 +105,27 @@ export class Rig {
     });
   }
 
+  /** The guest reads a register without a hypervisor. */
+  look(offset: number): number {
+    return this.pc.board.cpu.physical.handler(ABAR / 4096).read(ABAR + offset, 4);
+  }
+  /** A load that leaves the guest: MOV EAX from memory. `enter` lets the guest go on, behind it with a value or at it again. */
+  leaveByLoad(offset: number): void {
+    const { cpu } = this.pc.board;
+    cpu.write(CODE, [0x8b, 0x07]);
+    const at = { processor: 0, ip: CODE, interruption: 0, time: this.pc.now };
+    this.pc.probes.vmExit.emit({
+      ...at,
+      reason: EXIT.eptViolation,
+      qualification: 0x181,
+      guestPhysical: ABAR + offset,
+    });
+  }
+  enter(value: number, ip = CODE + 2): void {
+    this.pc.board.cpu.set("RAX", value);
+    this.pc.probes.vmEntry.emit({ processor: 0, ip, time: this.pc.now });
+  }
+
   /** The port runs, with somebody's list. */
   start(who: "guest" | "hypervisor" = "guest"): this {
     this.pc.run({ atMost: ms(2) });
