@@ -77,3 +77,4 @@ export type { MachineProbes, Reset, VmExits } from "./probes.ts";
 export { type HostClock, Runner, type RunnerOptions } from "./runner.ts";
 export { type Configuration, readSnapshotHeader, type SnapshotHeader } from "./snapshot.ts";
 export { Trace, type TraceOptions } from "./trace.ts";
+export type { VmmProgram } from "./vmm.ts";

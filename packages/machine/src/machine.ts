@@ -16,6 +16,7 @@ import { Keys } from "./keys.ts";
 import { boardOptions, configurationOf, type MachineOptions, unpacked } from "./options.ts";
 import { countVmExits, type MachineProbes, machineProbes, type VmExits } from "./probes.ts";
 import { type Configuration, checkConfiguration, readSnapshot, SNAPSHOT_VERSION, writeSnapshot } from "./snapshot.ts";
+import { programOf, symbolOf, type VmmProgram, withVmm } from "./vmm.ts";
 
 /** Why `run` came back. */
 export type MachineStopReason =
@@ -68,6 +69,8 @@ export class Machine {
   readonly keyboard: Keys;
   /** Typed events of all parts. */
   readonly probes: MachineProbes;
+  /** The hypervisor that it was given. */
+  readonly vmm: VmmProgram | null;
   /** What must be equal in a machine that restores this one's snapshots. */
   readonly configuration: Configuration;
   /** What made the processors stop, if something but themselves did. */
@@ -81,9 +84,11 @@ export class Machine {
   }
 
   /** The same without waiting, for images that are not compressed. @throws ConfigError */
-  constructor(options: MachineOptions) {
+  constructor(given: MachineOptions) {
+    const options = withVmm(given);
     const { memory, ...settled } = boardOptions(options);
-    const { beside } = options;
+    const { beside, vmm } = options;
+    this.vmm = vmm === undefined ? null : programOf(vmm);
     if (beside !== undefined && beside.clock.now > 0)
       throw new ConfigError("beside.clock", beside.clock.now, "a clock on which no time has passed");
     this.board = new Board(
@@ -143,6 +148,11 @@ export class Machine {
   /** Breakpoints, watchpoints, a hook for every instruction; none of them changes what the guest does. */
   get debug(): HostDebug {
     return this.board.cpu.debug;
+  }
+
+  /** What of the hypervisor lies at a linear address, if that is given with symbols: `deploy/copier/Copier#poll+1c`; or null. */
+  symbolAt(address: number): string | null {
+    return symbolOf(this.vmm, address);
   }
 
   // ---- running ----

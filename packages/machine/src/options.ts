@@ -14,6 +14,7 @@ import { type BlockDevice, ConfigError, Digest, type Nanoseconds } from "@castaw
 import { configurationBeside, type Surroundings } from "./beside.ts";
 import type { BoardCard, BoardDisk, BoardOptions, BootDevice, Firmware } from "./board.ts";
 import { type Configuration, fingerprint } from "./snapshot.ts";
+import type { VmmProgram } from "./vmm.ts";
 
 /** How long a disk takes: nothing, like a SATA solid-state disk, or like a hard disk of 7200 revolutions a minute. */
 export type TimingName = "none" | "ssd" | "hdd";
@@ -57,6 +58,14 @@ export interface MachineOptions {
   readonly networkCards?: readonly NetworkCard[];
   /** What shares the machine's clock and its snapshots: a network with its servers, see `Lan`. Default: nothing. */
   readonly beside?: Surroundings;
+  /**
+   * A hypervisor, any multiboot program, which the machine starts from the network before anything else. That needs a first network
+   * card with iPXE's ROM and without a port. With `beside` it is that network's business to serve it, and only symbols are taken from
+   * here. See `Laboratory` for whole deployments. Default none.
+   */
+  readonly vmm?: Uint8Array | VmmProgram;
+  /** Words of its command line, behind its URI. */
+  readonly vmmCommandLine?: string;
   /** What the firmware tries to boot, in this order. Default: the disk, then the network, as far as they are there. */
   readonly boot?: readonly BootDevice[];
   /** What the real-time clock shows at power-on, in seconds since 1970. Default 1700000000, so that runs repeat. */

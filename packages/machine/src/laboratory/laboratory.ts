@@ -18,13 +18,14 @@ import { Machine, type MachineStop, type RunLimits } from "../machine.ts";
 import type { MachineOptions, TimingName } from "../options.ts";
 import { DiskOracle } from "../oracle/oracle.ts";
 import type { Verification } from "../oracle/verify.ts";
+import { programOf, type VmmProgram } from "../vmm.ts";
 import { type VmmArguments, vmmCommandLine } from "./command-line.ts";
 import { OraclePart } from "./oracle-part.ts";
 import { Observer, type Phase, type PhaseStart } from "./phases.ts";
 import { type DeploymentReport, reportOf } from "./report.ts";
 
 export interface LaboratoryOptions
-  extends Omit<MachineOptions, "firmware" | "disks" | "networkCards" | "beside" | "boot"> {
+  extends Omit<MachineOptions, "firmware" | "disks" | "networkCards" | "beside" | "boot" | "vmmCommandLine"> {
   /** Reads SeaBIOS and iPXE: files of `firmware-blobs`. */
   readonly read: BlobReader;
   /** Whether the machine has a VGA. Default true. */
@@ -32,7 +33,7 @@ export interface LaboratoryOptions
   /** What is deployed: bytes, raw or gzip, or a device that is only read. */
   readonly image: Uint8Array | BlockDevice;
   /** The hypervisor: a multiboot program, or one with its symbols, as `buildVmm` gives it. */
-  readonly vmm: Uint8Array | { readonly bytes: Uint8Array };
+  readonly vmm: Uint8Array | VmmProgram;
   /** What it is told behind `aoe=0.0`. A text is passed on as it is; else the cable's MTU is added. */
   readonly commandLine?: VmmArguments | string;
   /** The local disk: its size, by default the image's and 16 MiB more, rounded up; how long it takes, by default "none". */
@@ -73,7 +74,7 @@ export class Laboratory {
       seed: machine.seed,
       sockets: 2,
       link: [link ?? {}, { bandwidth: link?.bandwidth, mtu: link?.mtu }],
-      files: { "boot.ipxe": script(commandLine, link), "vmm.elf": vmm instanceof Uint8Array ? vmm : vmm.bytes },
+      files: { "boot.ipxe": script(commandLine, link), "vmm.elf": programOf(vmm).bytes },
       bootFile: "boot.ipxe",
       disks: [{ image: served }],
       aoeCost: server,
@@ -86,6 +87,7 @@ export class Laboratory {
       disks: [{ name: "local disk", medium: local, timing: disk.timing }],
       networkCards: [{ rom: await loadNetworkRom(read), port: lan.ports[0] }, { port: lan.ports[1] }],
       boot: ["network", "disk"],
+      vmm,
       beside: {
         clock: lan.clock,
         configuration: lan.configuration,
