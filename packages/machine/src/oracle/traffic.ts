@@ -40,6 +40,8 @@ export class Traffic {
   readonly #accesses: GuestAccesses;
   /** By processor: the load at its last VM exit, if that was one. */
   readonly #loads: (Pending | null)[];
+  /** Ends listening to VM entries: they are frequent, and of interest only after such a load. */
+  #unlisten: (() => void) | null = null;
   readonly #ends: readonly (() => void)[];
 
   constructor(board: Board, registers: GuestRegisters, events: TrafficEvents) {
@@ -48,20 +50,19 @@ export class Traffic {
     this.#events = events;
     this.#accesses = new GuestAccesses(board.cpu);
     this.#loads = board.cpu.processors.map(() => null);
-    const { vmExit, vmEntry } = board.cpu.probes;
     this.#ends = [
       board.memoryMap.accesses.on((access) => this.#accessed(access)),
       board.ports.accesses.on((access) => this.#portAccessed(access)),
-      vmExit.on((exit) => this.#exited(exit)),
-      vmEntry.on((entry) => this.#entered(entry)),
+      board.cpu.probes.vmExit.on((exit) => this.#exited(exit)),
     ];
   }
 
   /** Another state of the machine has been restored. */
   forget(): void {
-    this.#loads.fill(null);
+    for (const processor of this.#loads.keys()) this.#expect(processor, null);
   }
   close(): void {
+    this.forget();
     for (const end of this.#ends) end();
   }
 
@@ -95,7 +96,7 @@ export class Traffic {
 
   #exited(exit: VmExit): void {
     const { processor, reason, qualification, guestPhysical } = exit;
-    if (this.#loads[processor] !== null) this.#loads[processor] = null;
+    if (this.#loads[processor] !== null) this.#expect(processor, null);
     if (reason === EXIT.io) this.#portExit(qualification, exit);
     else if (guestPhysical !== null && guestPhysical - (guestPhysical % PAGE) === this.#registersAt) {
       const violation = reason === EXIT.eptViolation && (qualification & ITSELF) !== 0;
@@ -118,7 +119,7 @@ export class Traffic {
   #load(progress: Progress | null, { processor, ip }: VmExit): void {
     const load = progress === null ? null : this.#accesses.loads(processor, ip);
     if (progress !== null && load !== null)
-      this.#loads[processor] = { ...load, progress, issued: this.#events.issued() };
+      this.#expect(processor, { ...load, progress, issued: this.#events.issued() });
   }
   #portExit(qualification: number, exit: VmExit): void {
     const { processor, ip } = exit;
@@ -135,11 +136,19 @@ export class Traffic {
     else this.#registers.writePair(port & 0x1f, bytes, this.#board.cpu.get("RAX", processor).low >>> 0);
   }
 
+  #expect(processor: number, load: Pending | null): void {
+    this.#loads[processor] = load;
+    if (load !== null) this.#unlisten ??= this.#board.cpu.probes.vmEntry.on((entry) => this.#entered(entry));
+    else if (this.#loads.every((one) => one === null)) {
+      this.#unlisten?.();
+      this.#unlisten = null;
+    }
+  }
   /** The guest goes on: behind the load, if the hypervisor did it. */
   #entered({ processor, ip }: VmEntry): void {
     const load = this.#loads[processor];
     if (load === null || load === undefined) return;
-    this.#loads[processor] = null;
+    this.#expect(processor, null);
     if (ip !== load.next) return;
     const value = this.#board.cpu.get(load.into, processor).low >>> 0;
     this.#events.seen(load.progress, value, load.issued);
