@@ -1,5 +1,6 @@
 /** The vector part of the vocabulary over graph nodes; the scalar part is in scalar-emitter.ts. */
 
+import { I64, V128 } from "@castaway/kit/wasm";
 import type {
   FloatBinary,
   FloatFormat,
@@ -16,7 +17,6 @@ import * as float from "./float.ts";
 import type { Node } from "./graph.ts";
 import { ScalarEmitter, STORES } from "./scalar-emitter.ts";
 import * as simd from "./simd.ts";
-import { I64, V128 } from "./wasm.ts";
 
 export type { HelperNumbers, Imports } from "./scalar-emitter.ts";
 

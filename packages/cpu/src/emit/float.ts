@@ -4,13 +4,14 @@
  * normal or an exact zero, and, where the result may be inexact, MXCSR rounds to nearest, masks everything, has PE set
  * already, and neither DAZ nor FTZ (S.SSE_FAST). Everything else goes to the exact arithmetic.
  */
+
+import { type Code, I32, V128 } from "@castaway/kit/wasm";
 import type { FloatBinary, FloatFormat, NumberKind } from "../core/exec.ts";
 import { FLOAT_OPS, NUMBER_KINDS } from "../core/float-helpers.ts";
 import { S } from "../core/state.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Node } from "./graph.ts";
 import * as simd from "./simd.ts";
-import { type Code, I32, V128 } from "./wasm.ts";
 
 /** Opcodes for f32x4; those for f64x2 are beside them. */
 const ARITHMETIC: Record<FloatBinary | "sqrt", Record<FloatFormat, number>> = {

@@ -3,7 +3,7 @@
  * nobody uses are dropped, constants are folded, values used once are computed where they are used, and the others
  * become locals.
  */
-import { type Code, I32, I64, type Op, V128, type ValueType } from "./wasm.ts";
+import { type Code, I32, I64, type Op, V128, type ValueType } from "@castaway/kit/wasm";
 
 export interface Node {
   readonly type: ValueType;

@@ -2,6 +2,8 @@
  * Handlers of the interpreter: one small WebAssembly function for each specialisation of a form that has been met, made
  * when it is first needed and shared by every machine of the process.
  */
+
+import { Code, I32, I64, Module, type ValueType } from "@castaway/kit/wasm";
 import { type Decoded, NO_REGISTER, RIP_BASE } from "../core/decode.ts";
 import type { Operand, Shape } from "../core/exec.ts";
 import { helpers, vectorHelpers } from "../core/helpers.ts";
@@ -9,7 +11,6 @@ import { FS, GS, S } from "../core/state.ts";
 import { Emitter, type HelperNumbers, type Imports } from "./emitter.ts";
 import { Generator, type Node } from "./graph.ts";
 import { REC, STATUS } from "./records.ts";
-import { Code, I32, I64, Module, type ValueType } from "./wasm.ts";
 
 /**
  * How a memory operand is reached: not at all; [base+disp], [base+index+disp] or [RIP+disp] in flat 64-bit addressing;

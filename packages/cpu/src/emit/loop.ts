@@ -2,12 +2,13 @@
  * What is emitted once per process: the loop over blocks and their records, and the way of accesses to pages that are
  * slow for nothing but decoded code.
  */
+
+import { Code, I32, I64, Module, type Op } from "@castaway/kit/wasm";
 import { BLOCK_TABLE_ENTRIES, CODE_GRANULE, LAYOUT, TLB_ENTRIES, TLB_ENTRY_BYTES } from "../core/physical.ts";
 import { CS, S, SEG, segment } from "../core/state.ts";
 import { ENTRY, EXECUTE, SLOW, WRITE } from "../core/tlb.ts";
 import { declareImports, SLOT } from "./handlers.ts";
 import { HEADER, HEADER_BYTES, REC, RECORD_BYTES, STATUS } from "./records.ts";
-import { Code, I32, I64, Module, type Op } from "./wasm.ts";
 
 /** Index in the block table; the same hash is emitted below. */
 export const slotOf = (physical: number) =>

@@ -3,6 +3,7 @@
  * the interpreter (through a record) and compiled code (known registers), so that is left to subclasses.
  */
 
+import { type Code, I32, I64, type Op, V128 } from "@castaway/kit/wasm";
 import { type Exception, VECTORS } from "../core/exceptions.ts";
 import { Exec, type HelperName, type Operand, type Shape, type Size } from "../core/exec.ts";
 import { TLB_ENTRIES, TLB_ENTRY_BYTES } from "../core/physical.ts";
@@ -10,7 +11,6 @@ import { S, SEG, SEGMENT_BYTES, SS, segment } from "../core/state.ts";
 import { ENTRY, READ, WRITE } from "../core/tlb.ts";
 import { type Generator, Graph, type Node } from "./graph.ts";
 import { STATUS } from "./records.ts";
-import { type Code, I32, I64, type Op, V128 } from "./wasm.ts";
 
 /** Function indices of the imports that emitted code calls; see interpreter.ts for what they do. */
 export interface Imports {

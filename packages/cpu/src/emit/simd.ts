@@ -1,8 +1,9 @@
 /** Vector operations as WebAssembly SIMD opcodes; those that it lacks are composed. */
+
+import { type Code, V128 } from "@castaway/kit/wasm";
 import type { Lane, VectorBinary, VectorLogic } from "../core/exec.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Node } from "./graph.ts";
-import { type Code, V128 } from "./wasm.ts";
 
 export const LOAD = 0x00,
   STORE = 0x0b,

@@ -1,4 +1,5 @@
 import { Random } from "@castaway/kit";
+import { Code, I32, Module } from "@castaway/kit/wasm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Decoded, Decoder } from "../core/decode.ts";
@@ -7,7 +8,6 @@ import { Cpu } from "../cpu.ts";
 import { arith } from "../isa/arith.ts";
 import { declareImports } from "./handlers.ts";
 import { emitStraightLine } from "./straight.ts";
-import { Code, I32, Module } from "./wasm.ts";
 
 const test = suite("straight-line code with registers in locals");
 

@@ -3,13 +3,14 @@
  * becomes one function that loads what it uses, computes in locals, and stores what it changed at its one exit. It is the
  * form in which the compiler will emit; here it proves that definitions can be emitted so.
  */
+
+import { Code, I32, I64, type ValueType } from "@castaway/kit/wasm";
 import { type Decoded, NO_REGISTER, RIP_BASE } from "../core/decode.ts";
 import type { Operand } from "../core/exec.ts";
 import { FS, GS, S, segment } from "../core/state.ts";
 import { Emitter, type HelperNumbers, type Imports } from "./emitter.ts";
 import { Generator, type Node } from "./graph.ts";
 import { STATUS } from "./records.ts";
-import { Code, I32, I64, type ValueType } from "./wasm.ts";
 
 /** What a run of instructions keeps in locals: addresses of 8-byte state fields and the locals that stand for them. */
 class Variables {

@@ -1,4 +1,11 @@
-/** A WebAssembly encoder: just what the emitters need of the binary format [WebAssembly 5]. */
+/**
+ * A WebAssembly encoder: just what those who emit code need of the binary format [WebAssembly 5].
+ *
+ *     import { Code, I32, Module } from "@castaway/kit/wasm";
+ *     const module = new Module({ table: false });
+ *     module.function(new Code(1).get(0).i32(1).op("i32.add"), [I32], [I32], "next");
+ *     new WebAssembly.Instance(new WebAssembly.Module(module.encode()), { env: { memory } });
+ */
 
 export const I32 = 0x7f,
   I64 = 0x7e,
@@ -31,6 +38,7 @@ export const OP = {
   "i32.lt_s": 0x48,
   "i32.lt_u": 0x49,
   "i32.gt_s": 0x4a,
+  "i32.gt_u": 0x4b,
   "i32.le_s": 0x4c,
   "i32.ge_u": 0x4f,
   "i64.eqz": 0x50,
@@ -220,14 +228,19 @@ export class Code extends Bytes {
   }
 }
 
-/** A module that imports memory and table from "env", and functions by name. */
+/** A module that imports memory and, unless it calls nothing by it, the table from "env", and functions by name. */
 export class Module {
+  readonly #table: boolean;
   readonly #types: string[] = [];
   readonly #typeBytes: Bytes[] = [];
   readonly #imports: [string, number][] = [];
   readonly #functions: [number, Code][] = [];
   readonly #exports: [string, number][] = [];
   readonly #elements: [number, number[]][] = [];
+
+  constructor({ table = true } = {}) {
+    this.#table = table;
+  }
 
   type(parameters: readonly ValueType[], results: readonly ValueType[]): number {
     const key = `${parameters.join()}>${results.join()}`,
@@ -266,10 +279,10 @@ export class Module {
       for (const t of this.#typeBytes) b.append(t);
     });
     section(2, (b) => {
-      b.unsigned(this.#imports.length + 2);
+      b.unsigned(this.#imports.length + (this.#table ? 2 : 1));
       for (const [name, type] of this.#imports) b.name("env").name(name).u8(0).unsigned(type);
       b.name("env").name("memory").u8(2).u8(0).unsigned(1);
-      b.name("env").name("table").u8(1).u8(0x70).u8(0).unsigned(0);
+      if (this.#table) b.name("env").name("table").u8(1).u8(0x70).u8(0).unsigned(0);
     });
     section(3, (b) => {
       b.unsigned(this.#functions.length);
