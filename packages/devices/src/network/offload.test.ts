@@ -17,7 +17,7 @@ function reference(bytes: Uint8Array): number {
 
 test("the sum is that of RFC 1071, at odd ends and starts too", () => {
   const random = new Random(1);
-  for (let length = 0; length < 70; length++) {
+  for (let length = 0; length < 200; length++) {
     const bytes = random.fill(new Uint8Array(length + 3));
     assert.is(sum(bytes, 3, length + 3), reference(bytes.subarray(3)), `${length}`);
   }
@@ -55,22 +55,6 @@ test("the CRC is that of Ethernet, and taken off when it is right", () => {
   assert.is(withoutCheck(frame).length, 20);
   frame[20] ^= 1;
   assert.is(withoutCheck(frame).length, 24);
-});
-
-test("the CRC is what division bit by bit gives, whatever the length and wherever the bytes are", () => {
-  const bitwise = (bytes: Uint8Array) => {
-    let crc = 0xffff_ffff;
-    for (const byte of bytes) {
-      crc ^= byte;
-      for (let bit = 0; bit < 8; bit++) crc = (crc & 1) !== 0 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1;
-    }
-    return ~crc >>> 0;
-  };
-  const random = new Random(2);
-  for (let length = 0; length < 70; length++) {
-    const bytes = random.fill(new Uint8Array(length + 3)).subarray(3);
-    assert.is(frameCheck(bytes), bitwise(bytes), `${length}`);
-  }
 });
 
 /** An IPv4 packet in a frame; the checksums are right. */
