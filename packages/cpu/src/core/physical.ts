@@ -161,13 +161,21 @@ export class PhysicalMemory {
     for (let done = 0; done < bytes.length; ) {
       const at = address + done,
         page = Math.floor(at / PAGE),
-        n = Math.min(bytes.length - done, PAGE - (at % PAGE));
-      const host = page < PAGES ? this.writeHost[page]! : 0;
+        host = page < PAGES ? this.writeHost[page]! : 0,
+        n = adjacent(this.writeHost, at, bytes.length - done);
       if (host !== 0) {
-        this.u8.set(bytes.subarray(done, done + n), host + (at % PAGE));
-        if (this.codePages[page]) this.onCodeWrite(at, n);
+        const to = host + (at % PAGE);
+        if (n <= FEW) for (let i = 0; i < n; i++) this.u8[to + i] = bytes[done + i]!;
+        else this.u8.set(n === bytes.length ? bytes : bytes.subarray(done, done + n), to);
+        this.#tellOfCode(at, n);
       }
       done += n;
+    }
+  }
+  #tellOfCode(address: number, bytes: number): void {
+    for (let at = address, n = 0; at < address + bytes; at += n) {
+      n = Math.min(PAGE - (at % PAGE), address + bytes - at);
+      if (this.codePages[Math.floor(at / PAGE)]) this.onCodeWrite(at, n);
     }
   }
   /** A read by a bus master. Pages that are not memory give all ones. */
@@ -175,11 +183,24 @@ export class PhysicalMemory {
     for (let done = 0; done < into.length; ) {
       const at = address + done,
         page = Math.floor(at / PAGE),
-        n = Math.min(into.length - done, PAGE - (at % PAGE));
-      const host = page < PAGES ? this.readHost[page]! : 0;
+        host = page < PAGES ? this.readHost[page]! : 0,
+        n = adjacent(this.readHost, at, into.length - done),
+        from = host + (at % PAGE);
       if (host === 0) into.fill(0xff, done, done + n);
-      else into.set(this.u8.subarray(host + (at % PAGE), host + (at % PAGE) + n), done);
+      else if (n <= FEW) for (let i = 0; i < n; i++) into[done + i] = this.u8[from + i]!;
+      else into.set(this.u8.subarray(from, from + n), done);
       done += n;
     }
   }
+}
+
+/** Bytes that are moved one by one: a view of so few costs more. */
+const FEW = 32;
+
+/** How many of `bytes` bytes from `address` on are moved at once: up to where the next page lies elsewhere in `hosts`. */
+function adjacent(hosts: Uint32Array, address: number, bytes: number): number {
+  let page = Math.floor(address / PAGE),
+    n = PAGE - (address % PAGE);
+  for (; n < bytes && page + 1 < PAGES && hosts[page + 1] === hosts[page]! + PAGE; n += PAGE) page++;
+  return Math.min(n, bytes);
 }
