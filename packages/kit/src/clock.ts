@@ -14,6 +14,12 @@ export type ClockState = StateOf<typeof clockState>;
 export const timerState = nullable(record({ due: natural, order: natural }));
 export type TimerState = StateOf<typeof timerState>;
 
+/** What clocks and timers do for each other and for nobody else. */
+const take = Symbol("take");
+const insert = Symbol("insert");
+const remove = Symbol("remove");
+const expire = Symbol("expire");
+
 /**
  * A clock and the timers on it. Timers fire in the order of their due times; those due at the same time fire in the
  * order in which they were armed. Nothing fires while time merely passes ({@link moveTo}): the caller chooses the
@@ -50,7 +56,7 @@ export class Clock {
    *   than `now`: a periodic timer arms itself at `due + period` and so never drifts
    */
   timer(name: string, callback: (due: Nanoseconds) => void): Timer {
-    return new Timer(name, callback, this, this.#schedule);
+    return new Timer(name, callback, this);
   }
 
   /** Lets time pass up to `time` (not before `now`) without firing anything. */
@@ -102,39 +108,34 @@ export class Clock {
     for (const timer of this.#queue) this.#armings = Math.max(this.#armings, timer.order + 1);
   }
 
-  /** What a timer may do with the queue. */
-  readonly #schedule: Schedule = {
-    take: (order) => {
-      if (order === undefined) return this.#armings++;
-      this.#armings = Math.max(this.#armings, order + 1);
-      return order;
-    },
-    // Most timers are armed for soon, so few others move: by hand, since `splice` costs more than all of them.
-    insert: (timer) => {
-      const queue = this.#queue;
-      let at = queue.length;
-      queue.push(timer);
-      for (; at > 0 && isBefore(queue[at - 1], timer); at--) queue[at] = queue[at - 1];
-      queue[at] = timer;
-    },
-    remove: (timer) => {
-      const queue = this.#queue;
-      for (let at = queue.lastIndexOf(timer) + 1; at < queue.length; at++) queue[at - 1] = queue[at];
-      queue.pop();
-    },
-  };
+  // The timers' doors. Methods, not functions that each clock would make anew: calls of those are never inlined.
+
+  /** A place among equals: the next one, or the one given, which none after it will get again. */
+  [take](order?: number): number {
+    if (order === undefined) return this.#armings++;
+    this.#armings = Math.max(this.#armings, order + 1);
+    return order;
+  }
+
+  /** Most timers are armed for soon, so few others move: by hand, since `splice` costs more than all of them. */
+  [insert](timer: Timer): void {
+    const queue = this.#queue;
+    let at = queue.length;
+    queue.push(timer);
+    for (; at > 0 && isBefore(queue[at - 1], timer); at--) queue[at] = queue[at - 1];
+    queue[at] = timer;
+  }
+
+  [remove](timer: Timer): void {
+    const queue = this.#queue;
+    let at = queue.length - 1;
+    while (at >= 0 && queue[at] !== timer) at--;
+    for (at++; at < queue.length; at++) queue[at - 1] = queue[at];
+    queue.pop();
+  }
 }
 
-type Schedule = {
-  /** A place among equals: the next one, or the one given, which none after it will get again. */
-  take(order?: number): number;
-  insert(timer: Timer): void;
-  remove(timer: Timer): void;
-};
-
 const isBefore = (a: Timer, b: Timer): boolean => a.due < b.due || (a.due === b.due && a.order < b.order);
-
-const expire = Symbol("expire");
 
 /** One event in the future. Made by {@link Clock.timer}. */
 export class Timer {
@@ -142,17 +143,15 @@ export class Timer {
   readonly name: string;
   readonly #callback: (due: Nanoseconds) => void;
   readonly #clock: Clock;
-  readonly #schedule: Schedule;
   #armed = false;
   #due: Nanoseconds = 0;
   #order = 0;
 
   /** Not for use outside: see {@link Clock.timer}. */
-  constructor(name: string, callback: (due: Nanoseconds) => void, clock: Clock, schedule: Schedule) {
+  constructor(name: string, callback: (due: Nanoseconds) => void, clock: Clock) {
     this.name = name;
     this.#callback = callback;
     this.#clock = clock;
-    this.#schedule = schedule;
   }
 
   /** Whether it will fire. False from just before its callback runs, which may arm it again. */
@@ -180,16 +179,16 @@ export class Timer {
     if (!Number.isSafeInteger(time)) assert(false, "a timer is due within 104 days", { timer: this.name, time });
     this.disarm();
     this.#due = Math.max(time, this.#clock.now);
-    this.#order = this.#schedule.take();
+    this.#order = this.#clock[take]();
     this.#armed = true;
-    this.#schedule.insert(this);
+    this.#clock[insert](this);
   }
 
   /** It does not fire, unless armed again. Nothing happens if it was not armed. */
   disarm(): void {
     if (!this.#armed) return;
     this.#armed = false;
-    this.#schedule.remove(this);
+    this.#clock[remove](this);
   }
 
   save(): TimerState {
@@ -200,9 +199,9 @@ export class Timer {
     this.disarm();
     if (state === null) return;
     this.#due = state.due;
-    this.#order = this.#schedule.take(state.order);
+    this.#order = this.#clock[take](state.order);
     this.#armed = true;
-    this.#schedule.insert(this);
+    this.#clock[insert](this);
   }
 
   /** The clock's door: it has taken the timer out of its queue. */
