@@ -48,6 +48,15 @@ test("a device's own writes reach every bit, within the size", () => {
   assert.is(r.CI, 0xfffffffe);
 });
 
+test("stored values stand at the registers' places, in the order of offsets", () => {
+  const r = MAP.file();
+  r.IS = 7;
+  assert.is(r.values[MAP.at.IS], 7);
+  r.values[MAP.at.CI] = 9;
+  assert.is(r.read(0x14, 4), 9);
+  assert.equal([MAP.at.CMD, MAP.at.STS, MAP.at.ID, MAP.at.IS, MAP.at.EOI, MAP.at.CI], [0, 1, 2, 3, 4, 5]);
+});
+
 test("hooks see what was written and what was before, once a register, in the order of offsets", () => {
   const log: string[] = [];
   const r = MAP.file({

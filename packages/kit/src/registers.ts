@@ -118,6 +118,8 @@ export class RegisterMap<N extends string> {
   readonly names: readonly N[];
   /** The rows, in the same order. */
   readonly rows: readonly Register[];
+  /** The place of each register in that order. */
+  readonly at: { readonly [name in N]: number };
   /** The shape of what a file of this map saves. */
   readonly state: Shape<RegisterValues<N>>;
   /** For every byte the index of its row, or -1. */
@@ -131,6 +133,7 @@ export class RegisterMap<N extends string> {
     const names = Object.keys(table) as N[];
     this.names = names.sort((a, b) => table[a].offset - table[b].offset);
     this.rows = this.names.map((name) => table[name]);
+    this.at = Object.fromEntries(this.names.map((name, index) => [name, index])) as { [name in N]: number };
     for (const [index, row] of this.rows.entries()) checkRow(this.names[index], row);
     this.#owner = new Int16Array(Math.max(0, ...this.rows.map(({ offset, size }) => offset + size))).fill(-1);
     for (const [index, { offset, size }] of this.rows.entries()) {
@@ -182,7 +185,11 @@ function checkRow(name: string, { offset, size, reset, rw, w1c, w1s }: Register)
 /** The registers of one device. Made by {@link RegisterMap.file}. */
 export class RegisterFile<N extends string> {
   readonly map: RegisterMap<N>;
-  readonly #values: Uint32Array;
+  /**
+   * The stored values at their places, {@link RegisterMap.at}: what a device looks at many times a frame it reads here, since
+   * engines find a property of one of many kinds of file slowly.
+   */
+  readonly values: Uint32Array;
   readonly #reads: ((() => number) | undefined)[];
   readonly #writes: (((written: number, before: number) => void) | undefined)[];
   readonly #hole: number;
@@ -191,7 +198,7 @@ export class RegisterFile<N extends string> {
   /** Not for use outside: see {@link RegisterMap.file}. */
   constructor(map: RegisterMap<N>, hooks: Hooks<N>, { hole = 0, unclaimed }: FileOptions) {
     this.map = map;
-    this.#values = new Uint32Array(map.names.length);
+    this.values = new Uint32Array(map.names.length);
     const all = map.names.map((name): Hook => hooks[name] ?? {});
     this.#reads = all.map((hook) => (typeof hook === "function" ? undefined : hook.read));
     this.#writes = all.map((hook) => (typeof hook === "function" ? hook : hook.write));
@@ -218,7 +225,7 @@ export class RegisterFile<N extends string> {
       const skip = offset + done - row.offset;
       const count = Math.min(row.size - skip, size - done);
       const hook = this.#reads[index];
-      const whole = hook ? hook() : row.hidden ? 0 : this.#values[index];
+      const whole = hook ? hook() : row.hidden ? 0 : this.values[index];
       value |= ((whole >>> (8 * skip)) & ones(8 * count)) << (8 * done);
       done += count;
     }
@@ -241,9 +248,9 @@ export class RegisterFile<N extends string> {
       const count = Math.min(row.size - skip, size - done);
       const covered = ones(8 * count) << (8 * skip);
       const written = (((value >>> (8 * done)) << (8 * skip)) & covered) >>> 0;
-      const before = this.#values[index];
+      const before = this.values[index];
       const kept = before & ~(row.rw & covered) & ~(row.w1c & written);
-      this.#values[index] = kept | (row.rw & written) | (row.w1s & written);
+      this.values[index] = kept | (row.rw & written) | (row.w1s & written);
       this.#writes[index]?.(written, before);
       done += count;
     }
@@ -252,19 +259,19 @@ export class RegisterFile<N extends string> {
 
   /** Every register gets its reset value; no hook runs. */
   reset(): void {
-    for (const [index, { reset }] of this.map.rows.entries()) this.#values[index] = reset;
+    for (const [index, { reset }] of this.map.rows.entries()) this.values[index] = reset;
   }
 
   /** The stored values by name. Runs no hook, so it is also the way to inspect a device. */
   save(): RegisterValues<N> {
-    const entries = this.map.names.map((name, index) => [name, this.#values[index]]);
+    const entries = this.map.names.map((name, index) => [name, this.values[index]]);
     return Object.fromEntries(entries) as RegisterValues<N>;
   }
 
   /** Takes over saved values; no hook runs, so the device recomputes its lines afterwards. */
   restore(state: RegisterValues<N>): void {
     this.map.state.check(state, "");
-    for (const [index, name] of this.map.names.entries()) this.#values[index] = state[name];
+    for (const [index, name] of this.map.names.entries()) this.values[index] = state[name];
   }
 
   /** Gives `prototype` a property for every register of `map`. The prototype, so that access stays a plain load. */
@@ -273,10 +280,10 @@ export class RegisterFile<N extends string> {
       const mask = ones(8 * map.rows[index].size);
       Object.defineProperty(prototype, name, {
         get(this: RegisterFile<N>) {
-          return this.#values[index];
+          return this.values[index];
         },
         set(this: RegisterFile<N>, value: number) {
-          this.#values[index] = value & mask;
+          this.values[index] = value & mask;
         },
       });
     }

@@ -43,9 +43,7 @@ export function passCrc(before: number, bytes: Uint8Array): number {
   made ??= make();
   let crc = before;
   for (let at = 0; at < bytes.length; at += most) {
-    const piece = bytes.subarray(at, at + most);
-    made.memory.set(piece, message);
-    crc = made.crc(piece.length, crc);
+    crc = made.crc(place(made, bytes, at, Math.min(at + most, bytes.length)), crc);
   }
   return crc;
 }
@@ -55,11 +53,15 @@ export function sumWords(bytes: Uint8Array, from: number, to: number): number {
   made ??= make();
   let total = 0;
   for (let at = from; at < to; at += most) {
-    const piece = bytes.subarray(at, Math.min(at + most, to));
-    made.memory.set(piece, message);
-    total += made.sum(piece.length);
+    total += made.sum(place(made, bytes, at, Math.min(at + most, to)));
   }
   return total;
+}
+
+/** Copies the bytes from `from` to before `to` to where the message is. @returns how many they are */
+function place({ memory }: Bulk, bytes: Uint8Array, from: number, to: number): number {
+  memory.set(to - from === bytes.length ? bytes : bytes.subarray(from, to), message);
+  return to - from;
 }
 
 function make(): Bulk {

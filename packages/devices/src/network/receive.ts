@@ -128,7 +128,7 @@ export class Receiver {
     for (let turn = 0; turn < mostDescriptors && at < data.length && this.#ring.pending > 0; turn++) {
       const address = bufferOf(this.#ring.fetch());
       const count = address === 0 ? 0 : Math.min(size, data.length - at);
-      if (count > 0) store(this.#env.dma, address, data.subarray(at, at + count));
+      if (count > 0) store(this.#env.dma, address, count === data.length ? data : data.subarray(at, at + count));
       at += count;
       writeLittle(written, 0, 2, count);
       writeLittle(written, 2, 2, checksum);

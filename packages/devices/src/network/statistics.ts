@@ -2,15 +2,7 @@
  * The statistics registers. Each counts up to all ones and stays there; reading clears it, and of a pair of 64 bits the
  * upper half clears both [8254x 13.7]. Lengths count from the destination address through the CRC.
  */
-import {
-  type Hook,
-  type Register,
-  type Registers,
-  type RegisterValues,
-  registers,
-  ro,
-  type Width,
-} from "@castaway/kit";
+import { type Hook, type Register, type RegisterValues, registers, ro, type Width } from "@castaway/kit";
 import type { Device, RegisterSpace } from "../device.ts";
 
 /** The counters of 32 bits, from offset 4000 on; what this chip can never count stays 0. */
@@ -41,11 +33,18 @@ for (const [name, offset] of Object.entries(octets)) {
 export const STATISTICS = registers(rows as Record<Name, Register>);
 export type StatisticsState = RegisterValues<Name>;
 
+/** Where counters are among the registers' values: what counts for every frame by a place, since a name costs more. */
+const AT = STATISTICS.at;
+const { TPT, TPR, GPTC, GPRC, BPTC, MPTC, BPRC, MPRC, TOTL: TOT, TORL: TOR, GOTCL: GOTC, GORCL: GORC } = AT;
+const PTC = [AT.PTC64, AT.PTC127, AT.PTC255, AT.PTC511, AT.PTC1023, AT.PTC1522];
+const PRC = [AT.PRC64, AT.PRC127, AT.PRC255, AT.PRC511, AT.PRC1023, AT.PRC1522];
+
 const full = 0xffff_ffff;
 const crcBytes = 4;
 
 export class Statistics implements RegisterSpace, Device<StatisticsState> {
   readonly regs = STATISTICS.file(this.#hooks());
+  readonly #values = this.regs.values;
 
   read(offset: number, bytes: number): number {
     return this.regs.read(offset, bytes as Width);
@@ -54,39 +53,53 @@ export class Statistics implements RegisterSpace, Device<StatisticsState> {
 
   /** One more. */
   count(name: Counter): void {
-    if (this.regs[name] !== full) this.regs[name]++;
+    this.#add(AT[name]);
   }
 
   /** A frame was sent. @param isData false for PAUSE frames. [8254x 13.7.30, 13.7.32, 13.7.42 to 13.7.53] */
   sent(frame: Uint8Array, isData: boolean): void {
-    const { regs } = this;
     const length = frame.length + crcBytes;
-    regs.TPT = more(regs.TPT);
-    [regs.TOTL, regs.TOTH] = sum64(regs.TOTL, regs.TOTH, length);
+    this.#add(TPT);
+    this.#addOctets(TOT, length);
     if (!isData || length < 64) return;
-    regs.GPTC = more(regs.GPTC);
-    [regs.GOTCL, regs.GOTCH] = sum64(regs.GOTCL, regs.GOTCH, length);
-    countSent(regs, length);
-    if (isBroadcast(frame)) this.count("BPTC");
-    else if (isMulticast(frame)) this.count("MPTC");
+    this.#add(GPTC);
+    this.#addOctets(GOTC, length);
+    this.#add(PTC[sizeOf(length)]);
+    if (isBroadcast(frame)) this.#add(BPTC);
+    else if (isMulticast(frame)) this.#add(MPTC);
   }
 
   /** A frame came that passes the filters, whatever becomes of it. [8254x 13.7.41, 13.7.43] */
   arrived(frame: Uint8Array): void {
-    const { regs } = this;
-    regs.TPR = more(regs.TPR);
-    [regs.TORL, regs.TORH] = sum64(regs.TORL, regs.TORH, frame.length + crcBytes);
+    this.#add(TPR);
+    this.#addOctets(TOR, frame.length + crcBytes);
   }
 
   /** A good frame was stored. [8254x 13.7.21 to 13.7.31] */
   received(frame: Uint8Array): void {
-    const { regs } = this;
     const length = frame.length + crcBytes;
-    regs.GPRC = more(regs.GPRC);
-    [regs.GORCL, regs.GORCH] = sum64(regs.GORCL, regs.GORCH, length);
-    countReceived(regs, length);
-    if (isBroadcast(frame)) this.count("BPRC");
-    else if (isMulticast(frame)) this.count("MPRC");
+    this.#add(GPRC);
+    this.#addOctets(GORC, length);
+    this.#add(PRC[sizeOf(length)]);
+    if (isBroadcast(frame)) this.#add(BPRC);
+    else if (isMulticast(frame)) this.#add(MPRC);
+  }
+
+  #add(at: number): void {
+    const values = this.#values;
+    if (values[at] !== full) values[at]++;
+  }
+
+  /** @param at the lower half; the upper half is at the place after it */
+  #addOctets(at: number, bytes: number): void {
+    const values = this.#values;
+    const sum = values[at] + bytes;
+    if (sum <= full) values[at] = sum;
+    else if (values[at + 1] === full) values[at] = full;
+    else {
+      values[at] = sum - full - 1;
+      values[at + 1]++;
+    }
   }
 
   reset(): void {
@@ -119,32 +132,10 @@ export class Statistics implements RegisterSpace, Device<StatisticsState> {
   }
 }
 
-// What counts for every frame is a register named in the code: a name looked up costs more than all else about it.
-const more = (count: number): number => (count === full ? full : count + 1);
-
-/** A counter of 64 bits with so many bytes more. */
-function sum64(low: number, high: number, bytes: number): [low: number, high: number] {
-  const sum = low + bytes;
-  if (sum <= full) return [sum, high];
-  return high === full ? [full, full] : [sum - full - 1, high + 1];
-}
-
-function countSent(regs: Registers<Name>, length: number): void {
-  if (length <= 64) regs.PTC64 = more(regs.PTC64);
-  else if (length <= 127) regs.PTC127 = more(regs.PTC127);
-  else if (length <= 255) regs.PTC255 = more(regs.PTC255);
-  else if (length <= 511) regs.PTC511 = more(regs.PTC511);
-  else if (length <= 1023) regs.PTC1023 = more(regs.PTC1023);
-  else regs.PTC1522 = more(regs.PTC1522);
-}
-
-function countReceived(regs: Registers<Name>, length: number): void {
-  if (length <= 64) regs.PRC64 = more(regs.PRC64);
-  else if (length <= 127) regs.PRC127 = more(regs.PRC127);
-  else if (length <= 255) regs.PRC255 = more(regs.PRC255);
-  else if (length <= 511) regs.PRC511 = more(regs.PRC511);
-  else if (length <= 1023) regs.PRC1023 = more(regs.PRC1023);
-  else regs.PRC1522 = more(regs.PRC1522);
+/** Which of a table's six counters is that of frames of so many bytes. */
+function sizeOf(length: number): number {
+  if (length <= 64) return 0;
+  return length > 1023 ? 5 : 26 - Math.clz32(length);
 }
 
 export const isMulticast = (frame: Uint8Array): boolean => (frame[0] & 1) !== 0;
