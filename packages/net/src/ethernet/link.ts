@@ -77,9 +77,9 @@ export class LinkEnd implements EthernetPort {
     this.#put(frame, true);
   }
 
-  #put(frame: Uint8Array, kept: boolean): void {
+  #put(frame: Uint8Array, owned: boolean): void {
     const wire = this.#link.from(this);
-    if (this.#link.up) wire.send(frame, kept);
+    if (this.#link.up) wire.send(frame, owned);
     else wire.drop(frame, "linkDown");
   }
 

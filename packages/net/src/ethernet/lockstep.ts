@@ -77,11 +77,11 @@ export class Lockstep {
 
   /** Runs up to `time` or the first end of a window after it. @returns the machine that stopped before, if one did */
   run(time: Nanoseconds): Party | null {
+    if (this.#clock.now < time && this.end <= this.#clock.now) this.#takeUp();
     while (this.#clock.now < time) {
-      if (this.end <= this.#clock.now) this.#beginWindow(time);
+      if (this.end <= this.#clock.now) this.end = this.#nextEnd(time);
       for (const member of this.#members) this.#runMember(member);
-      const stopped = this.#members.find((member) => this.#lags(member));
-      if (stopped !== undefined) return stopped.party;
+      for (const { party } of this.#members) if (this.#lags(party)) return party;
       this.#collect();
       this.#clock.advanceTo(this.end);
       this.#deliver();
@@ -100,10 +100,9 @@ export class Lockstep {
   }
 
   /** What was sent between two runs, by machines or by servers, counts for where the window ends. */
-  #beginWindow(time: Nanoseconds): void {
+  #takeUp(): void {
     this.#collect();
     this.#deliver();
-    this.end = this.#nextEnd(time);
   }
 
   /** The end of the next window; windows in which nobody does anything are passed over. */
@@ -122,7 +121,7 @@ export class Lockstep {
     window.disarm();
   }
 
-  #lags({ party }: Member): boolean {
+  #lags(party: Party): boolean {
     return !party.poweredOff && party.now < this.end && (party.waitsUntil ?? 0) < this.end;
   }
 

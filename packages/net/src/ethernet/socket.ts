@@ -15,6 +15,7 @@ import {
   record,
   type StateOf,
 } from "@castaway/kit";
+import { kept } from "./kept.ts";
 import { TimedQueue, timedQueueState } from "./timed-queue.ts";
 
 /** A frame that a machine sent, or that it will receive; or, with a null frame, news of its link. */
@@ -52,7 +53,7 @@ export class Socket implements EthernetPort {
     else if (!this.#up) this.statistics.linkDown++;
     else {
       this.statistics.sent++;
-      this.#outbox.push({ at: this.#clock.now, frame: frame.slice(), up: true });
+      this.#outbox.push({ at: this.#clock.now, frame: kept(frame), up: true });
     }
   }
 

@@ -16,6 +16,7 @@ import {
   timerState,
 } from "@castaway/kit";
 import { Fifo } from "./fifo.ts";
+import { kept } from "./kept.ts";
 import { type WireOptions, type WireSettings, wireSettings, wireSettingsWith } from "./link-options.ts";
 
 /** Besides its own bytes a frame takes preamble and SFD (8), FCS (4) and gap (12) on the wire. [802.3 3.1.1, 4.4.2] */
@@ -109,15 +110,15 @@ export class Wire {
     return this.#queued;
   }
 
-  /** @param kept the frame is the network's own, which nobody changes; otherwise it is copied */
-  send(frame: Uint8Array, kept: boolean): void {
+  /** @param owned the frame is the network's own, which nobody changes; otherwise it is copied */
+  send(frame: Uint8Array, owned: boolean): void {
     const { mtu, queue } = this.#settings;
     if (frame.length < header) this.drop(frame, "tooShort");
     else if (frame.length > header + mtu + (isTagged(frame) ? 4 : 0)) this.drop(frame, "tooLong");
-    else if (!this.#free.armed) this.#transmit(kept ? frame : frame.slice());
+    else if (!this.#free.armed) this.#transmit(owned ? frame : kept(frame));
     else if (this.#queued + frame.length > queue) this.drop(frame, "queueFull");
     else {
-      this.#queue.push(kept ? frame : frame.slice());
+      this.#queue.push(owned ? frame : kept(frame));
       this.#queued += frame.length;
     }
   }
