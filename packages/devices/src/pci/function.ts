@@ -88,6 +88,9 @@ export class PciFunction<N extends string = never> implements Device<PciFunction
   /** The chip's way to memory: reads all ones and writes nothing while it is no bus master [PCI 3.0 6.2.2]. */
   readonly dma: Dma;
   readonly #env: PciEnv;
+  /** The command register, by its place: it is looked at before every access to memory, and each function is of its own kind. */
+  readonly #values: Uint32Array;
+  readonly #command: number;
   readonly #msi: Registers<MsiRegister | MsiMaskRegister> | undefined;
   readonly #decoders: (() => Range | undefined)[] = [];
   #mapped: (Range | undefined)[] = [];
@@ -107,13 +110,19 @@ export class PciFunction<N extends string = never> implements Device<PciFunction
     const msi = { MSI_CONTROL: interrupt, MSI_MASK: () => this.#unmask() };
     const rows = { ...headerRows(options), ...capabilityRows(capabilities), ...options.registers };
     const map = registers(rows as Record<HeaderRegister | N, Register>);
+    this.#command = map.at.COMMAND;
     const has = capabilities.some(({ id }) => id === MSI_ID);
     this.config = map.file({ ...bars, COMMAND: command, ...(has ? msi : {}), ...hooks } as {
       readonly [name in HeaderRegister | N]?: Hook;
     });
+    this.#values = this.config.values;
     this.#msi = has ? (this.config as unknown as Registers<MsiRegister | MsiMaskRegister>) : undefined;
     this.state = record({ config: map.state, asserted: flag }) as unknown as Shape<PciFunctionState>;
-    this.irq = { set: (asserted) => this.#set(asserted) };
+    this.irq = {
+      set: (asserted) => {
+        if (asserted !== this.#asserted) this.#set(asserted);
+      },
+    };
     this.dma = this.#gate(env.dma);
   }
 
@@ -235,7 +244,7 @@ export class PciFunction<N extends string = never> implements Device<PciFunction
   }
 
   #gate(dma: Dma | undefined): Dma {
-    const master = () => (this.config.COMMAND & COMMAND.MASTER) !== 0;
+    const master = () => (this.#values[this.#command] & COMMAND.MASTER) !== 0;
     return {
       read: (address, into) => {
         if (dma && master()) dma.read(address, into);
