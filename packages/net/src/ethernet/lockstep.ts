@@ -28,9 +28,9 @@ export interface Party {
   run(time: Nanoseconds): void;
 }
 
-/** A machine's socket and the cable behind it: the machine is at end `b`. */
-export type Outlet = { readonly socket: Socket; readonly link: Link; readonly coming: Message[] };
-type Member = { readonly party: Party; readonly outlets: readonly Outlet[]; readonly window: Timer };
+/** A machine's socket, the cable behind it, with the machine at end `b`, and the machine once it has joined. */
+type Outlet = { readonly socket: Socket; readonly link: Link; readonly coming: Message[]; party: Party | null };
+type Member = { readonly party: Party; readonly window: Timer };
 export type Sent = { readonly outlet: number; readonly frame: Uint8Array };
 
 /** The longest window, though all latencies be longer. */
@@ -52,7 +52,7 @@ export class Lockstep {
 
   /** A machine's socket at the end of `link`. */
   add(socket: Socket, link: Link): void {
-    const outlet: Outlet = { socket, link, coming: [] };
+    const outlet: Outlet = { socket, link, coming: [], party: null };
     this.#outlets.push(outlet);
     link.b.connectFar({
       arrives: (frame, at) => void outlet.coming.push({ at: Math.max(at, this.end), frame, up: true }),
@@ -62,16 +62,16 @@ export class Lockstep {
 
   join(party: Party, sockets: readonly Socket[]): void {
     for (const socket of sockets) socket.bind(party.clock);
-    const outlets = this.#outlets.filter(({ socket }) => sockets.includes(socket));
-    this.#members.push({ party, outlets, window: party.clock.timer("network.window", () => {}) });
+    for (const outlet of this.#outlets) if (sockets.includes(outlet.socket)) outlet.party = party;
+    this.#members.push({ party, window: party.clock.timer("network.window", () => {}) });
   }
 
   /** How long windows are now; Infinity without machines. */
   get window(): Nanoseconds {
     if (this.#members.length === 0) return Number.POSITIVE_INFINITY;
     let least = longestWindow;
-    for (const { outlets } of this.#members)
-      for (const { link } of outlets) least = Math.min(least, link.toA.settings.latency, link.toB.settings.latency);
+    for (const { party, link } of this.#outlets)
+      if (party !== null) least = Math.min(least, link.toA.settings.latency, link.toB.settings.latency);
     return Math.max(1, least);
   }
 
@@ -80,8 +80,9 @@ export class Lockstep {
     if (this.#clock.now < time && this.end <= this.#clock.now) this.#takeUp();
     while (this.#clock.now < time) {
       if (this.end <= this.#clock.now) this.end = this.#nextEnd(time);
-      for (const member of this.#members) this.#runMember(member);
-      for (const { party } of this.#members) if (this.#lags(party)) return party;
+      let stopped: Party | null = null;
+      for (const member of this.#members) if (!this.#runMember(member)) stopped ??= member.party;
+      if (stopped !== null) return stopped;
       this.#collect();
       this.#clock.advanceTo(this.end);
       this.#deliver();
@@ -114,15 +115,18 @@ export class Lockstep {
     return (Math.floor(Math.max(this.#clock.now, next) / window) + 1) * window;
   }
 
-  #runMember({ party, window }: Member): void {
-    if (party.poweredOff || party.now >= this.end || (party.waitsUntil ?? 0) >= this.end) return;
+  /** @returns false if it stopped before the window's end */
+  #runMember({ party, window }: Member): boolean {
+    if (this.#needsNoTime(party)) return true;
     window.armAt(this.end); // a machine's round of processors ends with the window, so that a new timer counts at once
     party.run(this.end);
     window.disarm();
+    return this.#needsNoTime(party);
   }
 
-  #lags(party: Party): boolean {
-    return !party.poweredOff && party.now < this.end && (party.waitsUntil ?? 0) < this.end;
+  /** Whether it has come to the window's end, or nothing happens there before. */
+  #needsNoTime(party: Party): boolean {
+    return party.poweredOff === true || party.now >= this.end || (party.waitsUntil ?? 0) >= this.end;
   }
 
   /** What the network has sent to machines and has not handed over yet, socket by socket. */
@@ -143,13 +147,11 @@ export class Lockstep {
   }
 
   #deliver(): void {
-    for (const { party, outlets } of this.#members)
-      for (const outlet of outlets) if (outlet.coming.length > 0) handOver(outlet, !party.poweredOff);
-    for (const outlet of this.#outlets) if (outlet.coming.length > 0 && !outlet.socket.bound) handOver(outlet, false);
+    for (const outlet of this.#outlets) if (outlet.coming.length > 0) handOver(outlet);
   }
 }
 
-/** What will arrive at a machine goes to its socket; with `present` false it is lost. */
-function handOver({ socket, coming }: Outlet, present: boolean): void {
-  socket.deliver(coming.splice(0), present);
+/** What will arrive at a machine goes to its socket; if there is none, or it is off, it is lost. */
+function handOver({ socket, coming, party }: Outlet): void {
+  socket.deliver(coming.splice(0), party !== null && !party.poweredOff);
 }
