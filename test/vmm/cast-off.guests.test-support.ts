@@ -21,6 +21,9 @@ const CODE = 0x440000,
 /** Linear: the user's code, data behind it; and where a kernel has the local APIC, relative to its base. */
 const USER_AT = 0x400000,
   APIC_AT = 0x4f0000;
+/** Linear: the kernel's code once more, where tables of all levels but the last begin; the page before it is mapped too. */
+export const BORDER = 0x8000_0000_0000 / 4,
+  LOW_CODE = CODE;
 
 /** The bytes of a program at an address. */
 export function assemble(bits: CodeBits, write: (asm: Assembler) => void): Uint8Array {
@@ -178,7 +181,10 @@ export function guest64(
     .map(kernel(STACK), STACK, WRITABLE)
     .map(kernel(APIC_AT), APIC, WRITABLE)
     .map(BigInt(USER_AT), USER_PAGE, USER)
-    .map(BigInt(USER_AT + 0x1000), USER_PAGE + 0x1000, USER);
+    .map(BigInt(USER_AT + 0x1000), USER_PAGE + 0x1000, USER)
+    .map(BigInt(CODE), CODE, READ_ONLY)
+    .map(BigInt(BORDER - 0x1000), CODE + 0x1000, READ_ONLY)
+    .map(BigInt(BORDER), CODE, READ_ONLY);
   const code = new Uint8Array(0x2000),
     idt = new DataView(new ArrayBuffer(0x1000));
   code.set(assemble(64, write));

@@ -7,6 +7,8 @@ import { posix } from "node:path";
 import { Cpu, GPR_NAMES, modelNamed, withFeatures } from "@castaway/cpu";
 import { buildVmm, type VmmImage } from "@castaway/vmm/host";
 import Long from "long";
+import { PENDING_NMI } from "../../packages/cpu/src/core/events.ts";
+import { S } from "../../packages/cpu/src/core/state.ts";
 
 /** Registers by their names in the state table, and pieces of physical memory. */
 export interface Guest {
@@ -26,6 +28,7 @@ export interface CastOffOutcome extends Outcome {
   /** By the order of `Refusal`. */
   readonly refusals: readonly number[];
   readonly isVirtualized: boolean;
+  readonly isLocked: boolean;
   /** Pages of the hypervisor's memory, from 0 on, and of low memory that is its, in which something is left. */
   readonly remains: readonly number[];
 }
@@ -35,6 +38,7 @@ const RAM = 32 << 20,
   BASE = RAM - (16 << 20),
   PLAN = 0x8000,
   REPORT = 0x9000,
+  LOCK = 0x9080,
   /** The loader's copy of the image. */
   IMAGE = [0x100000, 0x300000] as const,
   INFORMATION = 0xa000,
@@ -120,6 +124,11 @@ class Run {
     const value = this.guest.registers[name];
     if (value !== undefined) this.cpu.set(name, Long.fromString(BigInt.asUintN(64, BigInt(value)).toString(), true));
   }
+  raiseNmi(): void {
+    const cpu = this.cpu.processors[0]!;
+    cpu.setU32(S.PENDING, cpu.u32(S.PENDING) | PENDING_NMI);
+    cpu.attend();
+  }
   finish(): void {
     const stop = this.cpu.run({ instructions: 40_000_000, nanoseconds: 2e9 });
     if (!this.done) {
@@ -141,12 +150,21 @@ export function runBare(guest: Guest): Outcome {
   return run.outcome;
 }
 
-/** @param cut how long the guest runs before the hypervisor begins to leave, in units of 32 ns */
-export function runCastOff(image: VmmImage, guest: Guest, cut: number, last = false): CastOffOutcome {
+/**
+ * @param cut how long the guest runs before the hypervisor begins to leave, in units of 32 ns
+ * @param options `nmi`: one comes right after VMXOFF
+ */
+export function runCastOff(
+  image: VmmImage,
+  guest: Guest,
+  cut: number,
+  { last = false, nmi = false }: { last?: boolean; nmi?: boolean } = {},
+): CastOffOutcome {
   const run = new Run(guest),
     { cpu } = run;
   load(cpu, image);
   for (const name of LIVE) run.set(name);
+  if (nmi) cpu.probes.vmxOperation.on(({ on }) => on || run.raiseNmi());
   cpu.write(PLAN, plan(guest, cut, last));
   run.finish();
   const report = new DataView(cpu.read(REPORT, 48).buffer);
@@ -154,6 +172,7 @@ export function runCastOff(image: VmmImage, guest: Guest, cut: number, last = fa
     ...run.outcome,
     exits: report.getUint32(0, true),
     refusals: REFUSALS.map((_, n) => report.getUint32(4 + 4 * n, true)),
+    isLocked: cpu.read(BASE + new DataView(cpu.read(LOCK, 4).buffer).getUint32(0, true), 1)[0] !== 0,
     remains: [...pagesIn(cpu, BASE, RAM), ...pagesIn(cpu, LOW[0], LOW[1])],
     isVirtualized: cpu.processors[0]!.vmx.operation !== 0,
   };

@@ -53,8 +53,8 @@ function ofTwoBytes(opcode: u32, modRm: u32, rex: u32): i32 {
       return RAX;
     case 0xa2: // CPUID
       return RBX;
-    case 0x20: // MOV from a control register
-      return rmOf(modRm, rex);
+    case 0x20: // MOV from a control register: 0, 2, 3, 4
+      return (0b11101 >> regOf(modRm, rex)) % 2 !== 0 ? rmOf(modRm, rex) : NONE;
     case 0xb6: // MOVZX and MOVSX of bytes: AH to BH are parts of registers 0 to 3
     case 0xbe: {
       const from = rmOf(modRm, rex),

@@ -45,6 +45,8 @@ const GENERAL: u64 = PLAN + 16;
 const FIELDS: u64 = GENERAL + 128;
 /** What it reads: exits, and refusals by their reasons. */
 const REPORT: u64 = 0x9000;
+/** Linear address of the lock. */
+const LOCK: u64 = 0x9080;
 /** Between forced exits. */
 const INTERVAL: u64 = 300;
 const REACH: u64 = 0x100000000;
@@ -71,6 +73,7 @@ export function main(_information: u32, base: u32): void {
     castOff = new CastOff(new WaysOut(2), memoryExits.memory, vmcs, lock);
   endAllocation();
   store<u32>(lock, 1);
+  physWrite32(LOCK, lock);
   applyPlan(registers);
   run(registers, exits, castOff);
 }

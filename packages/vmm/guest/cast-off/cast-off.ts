@@ -7,7 +7,20 @@ import { Registers } from "../core/registers.ts";
 import * as V from "../core/vmcs.ts";
 import { GuestMemory } from "../emulate/memory.ts";
 import { allocate, physicalOf } from "../memory.ts";
-import { cpuid, invept, invvpid, jump, readCr0, readCr4, vmclear, vmEnter, vmread, vmwrite } from "../x86.ts";
+import {
+  cpuid,
+  in8,
+  invept,
+  invvpid,
+  jump,
+  out8,
+  readCr0,
+  readCr4,
+  vmclear,
+  vmEnter,
+  vmread,
+  vmwrite,
+} from "../x86.ts";
 import { Code } from "./code.ts";
 import { IF, Interrupted, Refusal } from "./context.ts";
 import {
@@ -51,6 +64,12 @@ const STEPS: u32 = 64;
 const ADDRESS_SIZES: u32 = 0x80000008;
 const GENERAL: u32 = 16;
 const GENERAL_32: u32 = 8;
+
+const ACTIVE: u64 = 0;
+/** Port 92: the gate of address line 20, and a reset. */
+const FAST_A20: u32 = 0x92;
+const A20_OPEN: u32 = 2;
+const RESET: u32 = 1;
 
 const PAT: u32 = 0x277;
 const SYSENTER_CS: u32 = 0x174;
@@ -181,29 +200,53 @@ export class CastOff {
   }
 
   private leave(registers: Registers, last: bool): void {
-    const guest = this.guest,
-      code = this.code;
+    const guest = this.guest;
+    openA20();
     this.placeTable(GUEST_GDT, V.GUEST_GDTR_LIMIT, V.GUEST_GDTR_BASE);
     this.placeTable(GUEST_IDT, V.GUEST_IDTR_LIMIT, V.GUEST_IDTR_BASE);
     this.segments.place(guest.isLong ? this.alias : this.identity);
     if (guest.isPaged) this.placeLanding();
+    this.tables.mapMemory(!guest.isLong);
+    if (guest.isLong) this.tables.land(guest.linear, guest.landingBytes, 4, 8);
+    this.begin(last);
+    if (guest.isLong) this.leaveIn64Bit(registers);
+    else this.leaveDownwards(registers);
+    this.go();
+  }
+  /** Out of VMX operation, and off everything that others share. */
+  private begin(last: bool): void {
+    const code = this.code;
     code.runsAt = this.alias;
     code.move(RAX, this.alias + 12);
     code.bytes2(0xff, 0xe0); // JMP RAX
     code.bytes3(0x0f, 0x01, 0xc4); // VMXOFF
     code.control(4, readCr4() & ~VMXE);
-    this.tables.makeIdentity();
-    if (guest.isLong) this.tables.land(guest.linear, guest.landingBytes, 4, 8);
     code.control(3, this.tables.root);
     if (last) this.ways.scrub(code);
     else this.release();
-    if (guest.isLong) this.leaveIn64Bit(registers);
-    else this.leaveDownwards(registers);
+  }
+  /** Nothing may be read from the VMCS any more. */
+  private go(): void {
     invept(ALL_CONTEXTS, this.descriptor);
     invvpid(ALL_CONTEXTS, this.descriptor);
     vmclear(this.vmcs);
     jump(this.page, 0);
   }
+
+  /**
+   * For a processor that the guest has not started, after an exit in root operation: halts outside of VMX operation until INIT,
+   * with the lock released. Never comes back. The guest's state in the VMCS is lost.
+   */
+  park(registers: Registers, last: bool): void {
+    this.watch(false, false);
+    vmwrite(V.GUEST_ACTIVITY, ACTIVE);
+    if (!this.blockNmis(registers)) unreachable();
+    this.tables.mapMemory(false);
+    this.begin(last);
+    this.code.bytes3(0xf4, 0xeb, 0xfd); // HLT, again
+    this.go();
+  }
+
   private release(): void {
     this.code.move(RAX, ALIAS + physicalOf(this.lock));
     this.code.bytes2(0xc7, 0x00); // MOV dword [RAX], 0
@@ -372,6 +415,11 @@ export class CastOff {
   }
 }
 
+/** VMX operation ignores the gate, the way out must not meet it [SDM 3C 23.8]. */
+function openA20(): void {
+  const value = in8(FAST_A20);
+  if ((value & A20_OPEN) === 0) out8(FAST_A20, (value | A20_OPEN) & ~RESET);
+}
 /** The hypervisor's map of physical memory has an entry of the PML4 to itself. */
 function isFree64(linear: u64): bool {
   return ((linear >> 39) & 511) !== ALIAS >> 39;

@@ -27,12 +27,13 @@ export class WayOutTables {
     return physicalOf(this.table(0));
   }
 
-  /** All physical memory below 4 GiB in 4-level paging, at 0 and where the hypervisor has it. */
-  makeIdentity(): void {
+  /** All physical memory below 4 GiB in 4-level paging: where the hypervisor has it, and at 0 if the way leads down there. */
+  mapMemory(atZero: bool): void {
     const direct = physRead64((readCr3() & ADDRESS) + 8 * ALIAS_ENTRY);
-    store<u64>(this.table(0), direct);
     store<u64>(this.table(0) + 8 * ALIAS_ENTRY, direct);
+    if (atZero) store<u64>(this.table(0), direct);
   }
+
   /** Lays the landing page over the `bytes` bytes before an address, in tables of so many levels. */
   land(linear: u64, bytes: u32, levels: u32, entryBytes: u32): void {
     const landing = physicalOf(this.pages + LANDING);
