@@ -28,8 +28,11 @@ type Core = {
   setPorts(first: number, count: number, exits: boolean): void;
   makeMsrBitmap(): bigint;
   setMsr(index: number, reads: boolean, writes: boolean): void;
-  conceal(bus: number, device: number, func: number): void;
-  reveal(): void;
+  concealCard(bus: number, device: number, func: number): void;
+  hiddenMemory(end: number): bigint;
+  registerRead(address: bigint, bytes: number): bigint;
+  registerWrite(address: bigint, bytes: number, value: bigint): void;
+  hiddenPort(port: number, bytes: number): number;
   portRead(port: number, bytes: number): number;
   portWrite(port: number, bytes: number, value: number): void;
   setUp(eptPointer: bigint, segment: bigint, offset: bigint): void;
@@ -206,10 +209,26 @@ test("the bitmaps say which ports and registers exit (SDM 3C 24.6.4, 24.6.9)", (
   assert.equal([machine.peek(msrs + 7, 1)[0], machine.peek(msrs + 2048 + 7, 1)[0]], [4, 0]);
   assert.equal([machine.peek(msrs + 1024 + 16, 1)[0], machine.peek(msrs + 3072 + 16, 1)[0]], [0, 1]);
 });
-test("the network card is not there for the guest, everything else is, and so is the card again in the end (R10.2)", () => {
+test("the network card is not there for the guest: configuration, registers in memory and ports; all else is (R10.2)", () => {
   const { vmm, machine } = core();
-  for (const slot of [3, 5]) machine.bus.add(slot, 0, new E1000(machine.pci(slot), { clock: machine.clock }).pci);
-  vmm.conceal(0, 5, 0);
+  const cards = [3, 5].map((slot) => new E1000(machine.pci(slot), { clock: machine.clock }));
+  for (const [n, card] of cards.entries()) {
+    machine.bus.add(n === 0 ? 3 : 5, 0, card.pci);
+    card.pci.config.BAR0 = 0xe0000000 + n * 0x100000;
+    card.pci.config.BAR1 = 0xc001 + n * 0x100;
+    card.pci.config.COMMAND = 7;
+    card.pci.remap();
+  }
+  vmm.concealCard(0, 5, 0);
+  const { config } = cards[1]!.pci;
+  assert.equal([config.BAR0, config.BAR1, config.COMMAND, config.ROM & 1], [0xe0100000, 0xc101, 7, 0]);
+  assert.equal([vmm.hiddenMemory(0), vmm.hiddenMemory(1)], [0xe0100000n, 0xe0120000n]);
+  assert.equal(
+    [1, 2, 4, 8].map((bytes) => BigInt.asUintN(64, vmm.registerRead(0xe0100008n, bytes))),
+    [0xffn, 0xffffn, 0xffffffffn, 0xffffffffffffffffn],
+  );
+  vmm.registerWrite(0xe0100038n, 4, 0x1234n);
+  assert.equal([vmm.hiddenPort(0xc108, 2), vmm.hiddenPort(0xc140, 2)], [0xffff, 0]);
   const at = (device: number, offset: number) => 0x80000000 + device * 0x800 + offset;
   const read = (address: number, port = 0xcfc, bytes = 4) => {
     vmm.portWrite(0xcf8, 4, address);
@@ -218,13 +237,30 @@ test("the network card is not there for the guest, everything else is, and so is
   };
   assert.is(read(at(3, 0)), 0x100e8086);
   assert.equal([read(at(5, 0)), read(at(5, 0), 0xcfe, 2), read(at(5, 8), 0xcff, 1)], [0xffffffff, 0xffff, 0xff]);
+  assert.is(read(at(5, 0) - 0x80000000), 0xffffffff, "not enabled");
   vmm.portWrite(0xcf8, 4, at(5, 4));
-  vmm.portWrite(0xcfc, 2, 7);
+  vmm.portWrite(0xcfc, 2, 0);
+  assert.is(config.COMMAND, 7);
   vmm.portWrite(0xcf8, 4, at(3, 4));
   vmm.portWrite(0xcfc, 2, 3);
   assert.is(read(at(3, 4), 0xcfc, 2), 3);
-  vmm.reveal();
-  assert.is(read(at(5, 0)), 0x100e8086);
-  assert.is(read(at(5, 4), 0xcfc, 2), 0, "what was written meanwhile is lost");
+});
+test("no access gets past the mediated ports by reaching into them from beside (PCI 3.2.2.3.2)", () => {
+  const { vmm, machine } = core();
+  const card = new E1000(machine.pci(5), { clock: machine.clock });
+  machine.bus.add(5, 0, card.pci);
+  vmm.concealCard(0, 5, 0);
+  vmm.portWrite(0xcf8, 4, 0x80002804);
+  for (const [port, bytes] of [
+    [0xcfa, 4],
+    [0xcfb, 2],
+    [0xcfd, 4],
+  ] as const) {
+    vmm.portWrite(port, bytes, 0xffffffff);
+    assert.is(card.pci.config.COMMAND, 0, port.toString(16));
+    const inside = Math.min(port + bytes, 0xd00) - Math.max(port, 0xcfc);
+    const ones = vmm.portRead(port, bytes) >>> (8 * Math.max(0, 0xcfc - port));
+    assert.is(ones & (2 ** (8 * inside) - 1), 2 ** (8 * inside) - 1);
+  }
 });
 test.run();

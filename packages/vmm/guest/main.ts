@@ -1,11 +1,13 @@
 /** Where the boot stub goes, on the first processor, in long mode. */
-import { addTo, PortRange, Registry } from "./api/intercepts.ts";
+import { startExtensions } from "./api/extension.ts";
+import { Registry } from "./api/registry.ts";
 import { bootDisk, placeStart, START_SEGMENT } from "./boot-disk.ts";
 import { CommandLine } from "./command-line.ts";
-import { PciConcealment } from "./core/concealment.ts";
+import { conceal } from "./core/concealment.ts";
 import { missingFeature } from "./core/controls.ts";
 import { HIDDEN_BYTES, Hypervisor } from "./core/hypervisor.ts";
 import { MemoryMap } from "./core/memory-map.ts";
+import { PciConfiguration } from "./core/pci-configuration.ts";
 import { mapPhysicalMemory } from "./core/physical-map.ts";
 import { VirtualProcessor } from "./core/processor.ts";
 import { setRealModeStart } from "./core/setup.ts";
@@ -76,10 +78,9 @@ function stream(options: CommandLine, reach: u64): void {
     return;
   }
   streaming.register(registry);
-  addTo<PortRange>(
-    registry.ports,
-    new PortRange(PciConcealment.first, PciConcealment.end, new PciConcealment(streaming.cardAt)),
-  );
+  conceal(registry, streaming.cardAt);
+  new PciConfiguration(registry).attach();
+  startExtensions(registry);
   hypervisor.intercept();
   map.placeHook();
   const all = new Processors(hypervisor, first);

@@ -1,5 +1,5 @@
 /** PCI configuration space by mechanism 1: ports CF8 and CFC [PCI 3.0 3.2.2.3.2]. */
-import { in32, out32 } from "./x86.ts";
+import { in8, in16, in32, out8, out16, out32 } from "./x86.ts";
 
 const CONFIG_ADDRESS: u32 = 0xcf8;
 const CONFIG_DATA: u32 = 0xcfc;
@@ -11,6 +11,10 @@ export const PCI_COMMAND: u32 = 0x04;
 export const PCI_CLASS: u32 = 0x08;
 export const PCI_HEADER_TYPE: u32 = 0x0c;
 export const PCI_BAR0: u32 = 0x10;
+export const PCI_BARS: u32 = 6;
+export const PCI_ROM: u32 = 0x30;
+export const PCI_CAPABILITIES: u32 = 0x34;
+export const COMMAND_IO: u32 = 1 << 0;
 export const COMMAND_MEMORY: u32 = 1 << 1;
 export const COMMAND_MASTER: u32 = 1 << 2;
 export const COMMAND_INTX_DISABLE: u32 = 1 << 10;
@@ -31,6 +35,21 @@ export function pciRead32(at: u32, offset: u32): u32 {
 export function pciWrite32(at: u32, offset: u32, value: u32): void {
   out32(CONFIG_ADDRESS, ENABLE | at | offset);
   out32(CONFIG_DATA, value);
+}
+
+/** 1, 2 or 4 bytes within the four at `offset & ~3`. */
+export function pciRead(at: u32, offset: u32, bytes: u32): u32 {
+  out32(CONFIG_ADDRESS, ENABLE | at | (offset & ~3));
+  const port = CONFIG_DATA | (offset & 3);
+  return bytes === 1 ? in8(port) : bytes === 2 ? in16(port) : in32(port);
+}
+
+export function pciWrite(at: u32, offset: u32, bytes: u32, value: u32): void {
+  out32(CONFIG_ADDRESS, ENABLE | at | (offset & ~3));
+  const port = CONFIG_DATA | (offset & 3);
+  if (bytes === 1) out8(port, value);
+  else if (bytes === 2) out16(port, value);
+  else out32(port, value);
 }
 
 /**

@@ -11,6 +11,11 @@ export abstract class CopyPolicy {
   abstract next(blocks: Blocks, now: u64): i64;
 }
 
+/** Who decides now. */
+export class CopyChoice {
+  constructor(public policy: CopyPolicy) {}
+}
+
 /** Told once, when the disk needs the VMM no more: every block is local and durable. */
 export abstract class DeploymentDone {
   abstract done(): void;

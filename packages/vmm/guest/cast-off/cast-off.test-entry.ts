@@ -2,7 +2,7 @@
  * A small hypervisor for tests: one processor, whose guest's state is in a table, as VMCS fields and values, that the test has
  * written; it runs until the preemption timer is over, and then tries to get rid of itself at every exit.
  */
-import { Registry } from "../api/intercepts.ts";
+import { Registry } from "../api/registry.ts";
 import { MsrBitmap, PortBitmap } from "../core/bitmaps.ts";
 import { Ept } from "../core/ept.ts";
 import { Exits } from "../core/exits.ts";

@@ -7,6 +7,8 @@ const READ_HIGH: u32 = 1024;
 const WRITE_LOW: u32 = 2048;
 const WRITE_HIGH: u32 = 3072;
 const HIGH_FIRST: u32 = 0xc0000000;
+/** Registers in each of both ranges. */
+const COVERED: u32 = 0x2000;
 
 function setBit(map: u64, bit: u32, on: bool): void {
   const at = map + (bit >> 3),
@@ -43,6 +45,7 @@ export class MsrBitmap {
   set(index: u32, reads: bool, writes: bool): void {
     const high = index >= HIGH_FIRST,
       bit = high ? index - HIGH_FIRST : index;
+    if (bit >= COVERED) return;
     setBit(this.at + (high ? READ_HIGH : 0), bit, reads);
     setBit(this.at + (high ? WRITE_HIGH : WRITE_LOW), bit, writes);
   }

@@ -1,10 +1,13 @@
 /** The core's guest code as its test calls it. */
+import { Registry } from "../api/registry.ts";
 import { placeMemory } from "../memory.ts";
+import { pciAddress } from "../pci.ts";
 import { MsrBitmap, PortBitmap } from "./bitmaps.ts";
-import { PciConcealment } from "./concealment.ts";
+import { conceal } from "./concealment.ts";
 import { missingFeature } from "./controls.ts";
 import { ALL_RIGHTS, Ept, EXECUTE, READ, UNCACHEABLE, WRITE_BACK } from "./ept.ts";
 import { MemoryTypes, setTypes } from "./mtrr.ts";
+import { PciConfiguration } from "./pci-configuration.ts";
 import { Shared, setRealModeStart, setUpVmcs } from "./setup.ts";
 
 let ept: Ept | null = null;
@@ -69,16 +72,30 @@ export function setUp(eptPointer: u64, segment: u64, offset: u64): void {
 }
 export const rights: u64 = ALL_RIGHTS;
 
-let concealment: PciConcealment | null = null;
-export function conceal(bus: u32, device: u32, func: u32): void {
-  concealment = new PciConcealment((bus << 16) | (device << 11) | (func << 8));
+const registry = new Registry();
+const configuration = new PciConfiguration(registry);
+export function concealCard(bus: u32, device: u32, func: u32): void {
+  conceal(registry, pciAddress(bus, device, func));
 }
-export function reveal(): void {
-  concealment!.active = false;
+/** First address and end of the memory that is intercepted. */
+export function hiddenMemory(end: bool): u64 {
+  const range = registry.memory[0]!;
+  return end ? range.end : range.first;
+}
+export function registerRead(address: u64, bytes: u32): u64 {
+  return registry.mmioAt(address)!.mediator.read(address, bytes);
+}
+export function registerWrite(address: u64, bytes: u32, value: u64): void {
+  registry.mmioAt(address)!.mediator.write(address, bytes, value);
+}
+/** Of a concealed port. */
+export function hiddenPort(port: u32, bytes: u32): u32 {
+  const mediator = registry.portAt(port);
+  return mediator === null ? 0 : mediator.read(port, bytes);
 }
 export function portRead(port: u32, bytes: u32): u32 {
-  return concealment!.read(port, bytes);
+  return configuration.read(port, bytes);
 }
 export function portWrite(port: u32, bytes: u32, value: u32): void {
-  concealment!.write(port, bytes, value);
+  configuration.write(port, bytes, value);
 }

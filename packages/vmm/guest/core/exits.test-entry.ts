@@ -1,17 +1,13 @@
 /** Exits as their test makes them: one mediated page of registers, one port, one MSR, one hypercall, one CPUID leaf. */
 import {
-  addTo,
   CpuidAnswer,
   CpuidHandler,
   HypercallHandler,
   MmioMediator,
-  MmioRange,
-  MsrEntry,
   MsrHandler,
   PortMediator,
-  PortRange,
-  Registry,
 } from "../api/intercepts.ts";
+import { Registry } from "../api/registry.ts";
 import { Exits } from "./exits.ts";
 import { MemoryExits } from "./memory-exits.ts";
 import { PortExits } from "./port-exits.ts";
@@ -56,11 +52,11 @@ class TestCpuid extends CpuidHandler {
 }
 
 const registry = new Registry();
-addTo<MmioRange>(registry.memory, new MmioRange(0xfebf_1000, 0xfebf_2000, new TestRegisters()));
-addTo<PortRange>(registry.ports, new PortRange(0xcf8, 0xd00, new TestPorts()));
-addTo<MsrEntry>(registry.registers, new MsrEntry(0x1b, new TestMsr()));
-addTo<HypercallHandler>(registry.hypercalls, new TestCall());
-addTo<CpuidHandler>(registry.cpuid, new TestCpuid());
+registry.interceptMemory(0xfebf_1000, 0x1000, new TestRegisters());
+registry.interceptPorts(0xcf8, 8, new TestPorts());
+registry.interceptMsr(0x1b, new TestMsr());
+registry.interceptHypercalls(new TestCall());
+registry.interceptCpuid(new TestCpuid());
 const exits = new Exits(
   registry,
   new MemoryExits(registry, 0x300_0000, 0x400_0000, (<u64>1) << 39),

@@ -3,7 +3,8 @@
  * handler goes on behind the instruction, or lets the guest try it again, or injects what a processor without VMX would
  * have raised.
  */
-import { CpuidAnswer, Registry } from "../api/intercepts.ts";
+import { CpuidAnswer } from "../api/intercepts.ts";
+import { Registry } from "../api/registry.ts";
 import { log, logHex } from "../log.ts";
 import { panic } from "../panic.ts";
 import {

@@ -1,5 +1,5 @@
 /** What all processors share: who intercepts what, the tables that make the guest exit, the handlers of its exits, the lock. */
-import { MmioRange, PortRange, Registry } from "../api/intercepts.ts";
+import { MmioRange, Registry } from "../api/registry.ts";
 import { allocate, physicalOf } from "../memory.ts";
 import { addr_vmExit, physFill } from "../x86.ts";
 import { MsrBitmap, PortBitmap } from "./bitmaps.ts";
@@ -66,10 +66,12 @@ export class Hypervisor {
       const entry = registry.registers[i];
       if (entry !== null) this.msrs.set(entry.index, true, true);
     }
+    registry.close();
   }
   /** Lets the guest have everything itself: R5.2, section 12.1. More rights need no invalidation. */
   release(): void {
     const registry = this.registry;
+    registry.leave();
     for (let i = 0; i < registry.memory.length; i++) {
       const range = registry.memory[i];
       if (range === null) continue;

@@ -2,7 +2,7 @@
  * EPT violations: the guest accessed registers that somebody mediates, or the hypervisor's own memory, which reads as zeros
  * and takes no writes (R2.7, R4.3, R4.4). The instruction is emulated.
  */
-import { MmioRange, Registry } from "../api/intercepts.ts";
+import { MmioRange, Registry } from "../api/registry.ts";
 import { Emulator, Outcome } from "../emulate/emulate.ts";
 import { EFER_LMA, GuestContext, GuestRegisters } from "../emulate/guest.ts";
 import { Refusal } from "../emulate/instruction.ts";

@@ -1,5 +1,5 @@
 /** Exits by port accesses [SDM 3C table 27-5]: mediators answer them; what nobody mediates goes to the hardware. */
-import { Registry } from "../api/intercepts.ts";
+import { Registry } from "../api/registry.ts";
 import { in8, in16, in32, out8, out16, out32, vmread } from "../x86.ts";
 import { skip } from "./exits.ts";
 import { Registers } from "./registers.ts";

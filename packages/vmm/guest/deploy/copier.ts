@@ -2,7 +2,7 @@
  * Background copy (R8.19): fetches what is still empty, beginning near the guest's last access, only while the guest
  * leaves its disk alone, and a limited number of blocks at once. Who asks often is left alone for longer.
  */
-import { CopyPolicy } from "../api/disk.ts";
+import { CopyChoice, CopyPolicy } from "../api/disk.ts";
 import { Redirect } from "../storage/redirect.ts";
 import { Blocks } from "./blocks.ts";
 import { Transfers } from "./transfers.ts";
@@ -39,7 +39,7 @@ export class Copier {
   /** Above so many commands in {@link window} the guest counts as busy: the idle interval is eight times as long. */
   busyCommands: u32 = 64;
   readonly window: u64 = 100_000_000;
-  policy: CopyPolicy;
+  readonly choice: CopyChoice;
   private readonly blocks: Blocks;
   private readonly transfers: Transfers;
   private readonly redirect: Redirect;
@@ -54,7 +54,7 @@ export class Copier {
     this.blocks = blocks;
     this.transfers = transfers;
     this.redirect = redirect;
-    this.policy = new NearGuest(redirect);
+    this.choice = new CopyChoice(new NearGuest(redirect));
   }
 
   poll(now: u64): void {
@@ -66,7 +66,7 @@ export class Copier {
     if (now - this.lastSeen < interval || now - this.startedAt < this.pause) return;
     this.startedAt = now;
     for (let i = moving; i < most; i++) {
-      const block = this.policy.next(this.blocks, now);
+      const block = this.choice.policy.next(this.blocks, now);
       if (block < 0 || <u64>block >= this.blocks.count || this.blocks.isLocal(block)) return;
       if (!this.transfers.want(<u32>block, false)) return;
     }

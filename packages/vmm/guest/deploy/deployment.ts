@@ -4,7 +4,7 @@
  *     const deployment = new Deployment(ahci, port, source, imageSectors, imageId, done);
  *     while (!deployment.settled) deployment.poll(now);      // before there is a guest
  */
-import { CopyPolicy, DeploymentDone } from "../api/disk.ts";
+import { DeploymentDone } from "../api/disk.ts";
 import { Periodic } from "../api/intercepts.ts";
 import { allocate } from "../memory.ts";
 import { FLUSH_CACHE_EXT, IDENTIFY_DEVICE, READ_NATIVE_MAX_EXT, SET_MAX_EXT } from "../storage/ata.ts";
@@ -110,10 +110,6 @@ export class Deployment extends Periodic {
   /** Whether the guest may start: the disk is prepared, or refused. */
   get settled(): bool {
     return this.stage >= COPYING;
-  }
-
-  setPolicy(policy: CopyPolicy): void {
-    if (this.copier !== null) this.copier!.policy = policy;
   }
 
   poll(now: u64): void {

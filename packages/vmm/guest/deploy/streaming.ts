@@ -3,7 +3,8 @@
  * both. Made once at boot, before there is a guest.
  */
 import { DeploymentDone } from "../api/disk.ts";
-import { addTo, MmioRange, Periodic, PortRange, Registry } from "../api/intercepts.ts";
+import { Periodic } from "../api/intercepts.ts";
+import { Registry } from "../api/registry.ts";
 import { CommandLine } from "../command-line.ts";
 import { log, logNumber, tells } from "../log.ts";
 import { allocate } from "../memory.ts";
@@ -13,6 +14,7 @@ import { findPciClass, NOWHERE, pciRead32 } from "../pci.ts";
 import { PxSSTS, portStride, portsAt } from "../storage/ahci.ts";
 import { IndexPair } from "../storage/index-pair.ts";
 import { AhciMediator } from "../storage/mediator.ts";
+import { Port } from "../storage/port.ts";
 import { rdtsc } from "../x86.ts";
 import { COPYING, Deployment, DONE, IMAGE_TOO_LONG, NO_DISK, RECORD_DAMAGED, UNFIT_DISK } from "./deployment.ts";
 import { idBytes } from "./format.ts";
@@ -55,6 +57,10 @@ export class Streaming extends DeploymentDone {
   complete: bool = false;
   deployment: Deployment | null = null;
   ahci: AhciMediator | null = null;
+  /** The port with the disk. */
+  private disk: Port | null = null;
+  /** Null before there is a guest. */
+  private registry: Registry | null = null;
   private readonly card: E1000 = new E1000();
   readonly client!: AoeClient;
   private abar: u64 = 0;
@@ -66,6 +72,7 @@ export class Streaming extends DeploymentDone {
   }
   done(): void {
     this.complete = true;
+    if (this.registry !== null) this.registry!.complete();
   }
   /** Where the network card is: bus, device and function as CONFIG_ADDRESS has them. */
   get cardAt(): u32 {
@@ -85,7 +92,8 @@ export class Streaming extends DeploymentDone {
     if (!ahci.attach()) return this.refuse("the disk controller does not stop");
     const number = this.findDisk(ahci);
     if (number < 0) return this.refuse("there is no disk");
-    this.deployment = this.makeDeployment(ahci, number);
+    this.disk = ahci.ports[number];
+    this.deployment = this.makeDeployment(ahci, this.disk!);
     return this.settle();
   }
 
@@ -123,11 +131,11 @@ export class Streaming extends DeploymentDone {
     }
     return -1;
   }
-  private makeDeployment(ahci: AhciMediator, number: i32): Deployment {
+  private makeDeployment(ahci: AhciMediator, port: Port): Deployment {
     const options = this.options,
       id = allocate(idBytes, 8);
     memory.copy(id, this.client.target.serial, 20);
-    const deployment = new Deployment(ahci, ahci.ports[number]!, this.client, this.client.sectors, id, this);
+    const deployment = new Deployment(ahci, port, this.client, this.client.sectors, id, this);
     deployment.shift = options.blockShift;
     deployment.pool = <i32>min<u32>(MOST_BLOCKS, POOL_SECTORS >> options.blockShift);
     return deployment;
@@ -168,10 +176,16 @@ export class Streaming extends DeploymentDone {
   /** From now on the guest meets the mediator, and work is done when it is due. */
   register(registry: Registry): void {
     const ahci = this.ahci!;
-    addTo<MmioRange>(registry.memory, new MmioRange(this.abar, this.abar + PAGE, ahci));
-    addTo<PortRange>(registry.ports, new PortRange(this.pair, this.pair + 8, new IndexPair(ahci, this.pair)));
-    addTo<Periodic>(registry.periodic, new NetworkPoll(this.client));
-    addTo<Periodic>(registry.periodic, this.deployment!);
+    const deployment = this.deployment!;
+    registry.interceptMemory(this.abar, PAGE, ahci);
+    registry.interceptPorts(this.pair, 8, new IndexPair(ahci, this.pair));
+    registry.doPeriodically(new NetworkPoll(this.client));
+    registry.doPeriodically(deployment);
+    registry.diskSectors = deployment.visible;
+    registry.blockSectors = deployment.blocks!.blockSectors;
+    registry.copyChoice = deployment.copier!.choice;
+    this.disk!.registry = registry;
+    this.registry = registry;
   }
 
   /** After `complete`: the disk is the guest's, the card is still. To be asked again until it says true. */

@@ -5,7 +5,7 @@
  * Every entry samples the hardware first, then tells the guest's memory what it has to know, then answers with what was
  * sampled: data come before visibility (R8.7).
  */
-import { DiskObserver } from "../api/disk.ts";
+import { Registry } from "../api/registry.ts";
 import { allocate, physicalOf } from "../memory.ts";
 import { mmioRead32, mmioWrite32 } from "../x86.ts";
 import {
@@ -47,7 +47,8 @@ import { Internal, PortOwner } from "./internal.ts";
 export class Port extends PortOwner {
   readonly internal!: Internal;
   gate: Gate | null = null;
-  observer: DiskObserver | null = null;
+  /** Told of reads and writes. */
+  registry: Registry | null = null;
   readonly drive: DriveCondition = new DriveCondition();
   readonly commands: StaticArray<Command> = new StaticArray<Command>(32);
   private readonly base: u64;
@@ -284,8 +285,8 @@ export class Port extends PortOwner {
       unchecked((this.queue[this.queued++] = command));
       if (this.gate !== null) this.gate!.seen(command);
       const moves = command.kind === READ || command.kind === WRITE;
-      if (moves && this.observer !== null)
-        this.observer!.onCommand(command.kind === WRITE, command.lba, command.sectors);
+      if (moves && this.registry !== null)
+        this.registry!.diskCommand(command.kind === WRITE, command.lba, command.sectors);
     }
     this.pump();
   }
