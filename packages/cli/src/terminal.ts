@@ -119,15 +119,17 @@ export class SerialTerminal extends TerminalFront {
   protected override typed(bytes: Uint8Array): void {
     this.machine.com1.type(Buffer.from(bytes).toString("latin1"));
   }
-  override show(): void {
-    if (this.#bytes.length > 0) {
-      for (const byte of this.#bytes) {
-        this.#rest.feed(byte);
-        this.#column = byte === 0x0a || byte === 0x0d ? 0 : this.#column + 1;
-      }
-      this.out.write(Uint8Array.from(this.#bytes));
-      this.#bytes = [];
+  #flush(): void {
+    if (this.#bytes.length === 0) return;
+    for (const byte of this.#bytes) {
+      this.#rest.feed(byte);
+      this.#column = byte === 0x0a || byte === 0x0d ? 0 : this.#column + 1;
     }
+    this.out.write(Uint8Array.from(this.#bytes));
+    this.#bytes = [];
+  }
+  override show(): void {
+    this.#flush();
     const now = performance.now();
     if (this.#panel === null || now - this.#drawn < STATUS_EVERY || !this.#rest.reached) return;
     this.#drawn = now;
@@ -138,6 +140,7 @@ export class SerialTerminal extends TerminalFront {
     this.out.write(SAVE_CURSOR + drawn.join("") + RESTORE_CURSOR);
   }
   protected override print(lines: readonly string[]): void {
+    this.#flush();
     if (this.#column > 0) this.out.write("\r\n");
     this.#column = 0;
     for (const line of lines) this.out.write(`${inverse(line)}\r\n`);

@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { castaway, folder, writeBlobs } from "../echo.test-support.ts";
 import { summary } from "./summary.ts";
+import { phaseStories } from "./words.ts";
 
 const test = suite("castaway deploy");
 const { path, remove } = folder();
@@ -18,7 +19,7 @@ test("lines with virtual time: phases, and what the guest prints, as lines", asy
   const { code, out } = await deploy("--expect", "hello\\r\\n", "--type", "x\\e[1my\\n", "--expect", "y\\n");
   assert.is(code, 0);
   const lines = out.split("\n").map((line) => line.replace(/\d\.\d{6}/, "T"));
-  assert.equal(lines.slice(0, 3), ["[   T] firmware", "[   T] | hello", "[   T] | xy"]);
+  assert.equal(lines.slice(0, 3), [`[   T] firmware: ${phaseStories["firmware"]}`, "[   T] | hello", "[   T] | xy"]);
   assert.match(out, /^disk {5}0 B of 1\.05 MB local; 0 B written \(.*\), 0 B read$/m);
 });
 

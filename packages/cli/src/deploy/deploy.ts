@@ -25,7 +25,7 @@ import type { DeployOptions, Until } from "./options.ts";
 import { DeployPanel } from "./panel.ts";
 import { summary } from "./summary.ts";
 import { Verdict } from "./verdict.ts";
-import { time } from "./words.ts";
+import { phaseNames, phaseStories, time } from "./words.ts";
 
 /** @returns the exit code; throws what `explain` turns into one */
 export async function deploy(options: DeployOptions, console: Console): Promise<number> {
@@ -35,7 +35,7 @@ export async function deploy(options: DeployOptions, console: Console): Promise<
   const lab = await build(options, console, warn);
   const { machine } = lab;
   const verdict = new Verdict(lab);
-  const front = frontFor(lab, options, console, interactive);
+  const front = frontFor(lab, verdict, { options, console, interactive });
   const script = new Script(options.script);
   const pcap = options.pcap === undefined ? null : pcapFile(options.pcap, lab.lan, warn);
   const trace =
@@ -55,9 +55,9 @@ export async function deploy(options: DeployOptions, console: Console): Promise<
     check: () => verdict.problem(),
     save: () => saveTo(machine, options.save ?? "castaway.snapshot"),
   });
-  if (interactive) announceEnd(lab, verdict, front);
   greet(options, gdb, console, interactive);
   const began = clock.now();
+  if (interactive) tellPhases(lab, verdict, front);
   const end = await attended(session, front, console).finally(() => {
     gdb?.close();
     pcap?.close();
@@ -98,11 +98,15 @@ function readProgram(path: string): Uint8Array {
   throw new UserError(`--vmm: ${path} is no multiboot program: it has no multiboot header`);
 }
 
-function frontFor(lab: Laboratory, options: DeployOptions, console: Console, interactive: boolean): Front {
+function frontFor(
+  lab: Laboratory,
+  verdict: Verdict,
+  { options, console, interactive }: { options: DeployOptions; console: Console; interactive: boolean },
+): Front {
   if (!interactive) return new LogFront(lab, console.out, console.err, (options.log ?? 0) > 0);
   if ((options.log ?? 0) > 0)
     lab.machine.debugLog.onByte((byte) => console.out.write(byte === 0x0a ? "\r\n" : Uint8Array.of(byte)));
-  return new SerialTerminal(lab.machine, console, options.panel ? new DeployPanel(lab, clock.now) : null);
+  return new SerialTerminal(lab.machine, console, options.panel ? new DeployPanel(lab, verdict, clock.now) : null);
 }
 
 /** What the run is for; undefined: the script, or nothing. */
@@ -144,10 +148,13 @@ function greet({ image }: DeployOptions, gdb: GdbPort | null, { err }: Console, 
   if (gdb !== null) err.write(`castaway: the machine waits for gdb: target remote localhost:${gdb.port}\n`);
 }
 
-/** In the terminal: when the hypervisor is gone the user reads what it did, and goes on with the guest. */
-function announceEnd(lab: Laboratory, verdict: Verdict, front: Front): void {
-  lab.observer.onPhase(({ phase }) => {
-    if (phase !== "bare") return;
+/** In the terminal: what begins; and when the hypervisor is gone what it did, while the user goes on with the guest. */
+function tellPhases(lab: Laboratory, verdict: Verdict, front: Front): void {
+  const tell = ({ phase, at }: PhaseStart) => front.note(`${time(at)}, ${phaseNames[phase]}: ${phaseStories[phase]}`);
+  for (const start of lab.starts) tell(start);
+  lab.observer.onPhase((start) => {
+    tell(start);
+    if (start.phase !== "bare") return;
     lab.machine.pause(); // from now on time may be held back, and the disk can be compared
     verdict.whenBare((verification) => {
       for (const line of summary(lab.report(), verification, verdict.wrongs(verification))) front.note(line);
@@ -171,8 +178,7 @@ function finish(lab: Laboratory, verdict: Verdict, end: Ending, outcome: Outcome
   const code = wrong && end.code < 128 ? EXIT.differs : end.code;
   const report = lab.report();
   if (end.problem !== null) console.err.write(`castaway: ${end.problem}\n`);
-  if (!isInteractive(options, console) || wrong || lab.phase !== "bare")
-    for (const line of summary(report, verification, wrongs)) console.out.write(`${line}\n`);
+  for (const line of summary(report, verification, wrongs)) console.out.write(`${line}\n`);
   if (options.json !== undefined) {
     const { stop } = end;
     const json = {

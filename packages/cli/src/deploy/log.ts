@@ -1,7 +1,7 @@
 /** A deployment as lines with virtual time: what begins, each tenth of the disk, and what the guest prints. */
-import type { Laboratory } from "castaway";
+import type { Laboratory, PhaseStart } from "castaway";
 import type { Front } from "../front.ts";
-import { amount, phaseNames } from "./words.ts";
+import { amount, phaseNames, phaseStories } from "./words.ts";
 
 /** Control sequences and strings [ECMA-48 5.4], and control characters but the tabulator. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -47,8 +47,9 @@ export class LogFront implements Front {
     this.#vmm = new Lines((text) => this.#add(`vmm: ${text}`));
     lab.machine.com1.onByte(this.#guest.feed);
     if (log) lab.machine.debugLog.onByte(this.#vmm.feed);
-    for (const { phase, at } of lab.starts) this.#add(phaseNames[phase]!, at);
-    lab.observer.onPhase(({ phase, at }) => this.#add(phaseNames[phase]!, at));
+    const begun = ({ phase, at }: PhaseStart) => this.#add(`${phaseNames[phase]}: ${phaseStories[phase]}`, at);
+    for (const start of lab.starts) begun(start);
+    lab.observer.onPhase(begun);
     lab.machine.probes.disks[0]!.commands.on(() => this.#progress());
   }
 

@@ -3,6 +3,7 @@ import type { Laboratory } from "castaway";
 import type { Panel } from "../terminal.ts";
 import { drawMap } from "./map.ts";
 import { Meter, type Rates } from "./rates.ts";
+import type { Verdict } from "./verdict.ts";
 import { amount, count, phaseNames, time } from "./words.ts";
 
 /** Lines of the picture. */
@@ -14,9 +15,12 @@ export class DeployPanel implements Panel {
   readonly #meter: Meter;
   #before: readonly number[] = [];
 
+  readonly #verdict: Verdict;
+
   /** @param now host time in milliseconds */
-  constructor(lab: Laboratory, now: () => number) {
+  constructor(lab: Laboratory, verdict: Verdict, now: () => number) {
     this.#lab = lab;
+    this.#verdict = verdict;
     this.#meter = new Meter(lab, now);
   }
 
@@ -59,7 +63,10 @@ export class DeployPanel implements Panel {
   }
   #bareLine(rates: Rates | null, columns: number): string {
     const { phase, machine, observer } = this.#lab;
-    const text = ` ${phaseNames[phase]}: ${count(observer.exitsAfter ?? 0)} VM exits since | ${time(machine.now)}`;
+    const { verified } = this.#verdict;
+    const disk = verified === null ? "" : verified ? "disk verified, " : "THE DISK IS WRONG, ";
+    const exits = `${count(observer.exitsAfter ?? 0)} VM exits since the hypervisor left`;
+    const text = ` ${phaseNames[phase]}: ${disk}${exits} | ${time(machine.now)}`;
     return inverse(`${text}${speed(rates)} | Ctrl-A h: help `.slice(0, columns));
   }
 }

@@ -4,6 +4,8 @@ import { EXIT } from "../exit.ts";
 
 export class Verdict {
   readonly #lab: Laboratory;
+  /** What the last comparison said; null: there was none. */
+  verified: boolean | null = null;
   #told: ((verification: Verification | null) => void) | null = null;
 
   constructor(lab: Laboratory) {
@@ -22,7 +24,9 @@ export class Verdict {
   }
   /** Compares once the hypervisor is gone. @returns null if it is not */
   compare(): Verification | null {
-    return this.#lab.observer.phase === "bare" ? this.#lab.verify() : null;
+    const verification = this.#lab.observer.phase === "bare" ? this.#lab.verify() : null;
+    this.verified = verification?.verified ?? null;
+    return verification;
   }
   /** Calls back between slices once the hypervisor is gone. */
   whenBare(told: (verification: Verification | null) => void): void {

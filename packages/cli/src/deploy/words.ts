@@ -26,3 +26,12 @@ export const phaseNames: Readonly<Record<string, string>> = {
   bare: "bare metal",
   off: "off",
 };
+
+/** What a phase's beginning means. */
+export const phaseStories: Readonly<Record<string, string>> = {
+  firmware: "SeaBIOS, then iPXE out of the network card's ROM",
+  network: "iPXE asks for an address and loads the hypervisor",
+  hypervisor: "VT-x is switched on",
+  streaming: "the guest starts at its boot sector; its disk is empty",
+  bare: "the whole disk is here and the hypervisor is gone; the guest runs on",
+};
