@@ -5,6 +5,7 @@ import {
   type BlobReader,
   Laboratory,
   loadDemoDisk,
+  type PhaseStart,
   Runner,
   traceDeployment,
   type VmmArguments,
