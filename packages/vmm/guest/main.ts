@@ -71,7 +71,7 @@ function stream(options: CommandLine, reach: u64): void {
   const registry = new Registry(),
     hypervisor = new Hypervisor(registry, reach),
     first = new VirtualProcessor(hypervisor, 0),
-    streaming = new Streaming(options);
+    streaming = new Streaming(options, hypervisor.departure);
   first.enterVmx();
   if (!streaming.prepare()) {
     first.leaveVmx();
@@ -85,6 +85,7 @@ function stream(options: CommandLine, reach: u64): void {
   map.placeHook();
   const all = new Processors(hypervisor, first);
   processors = all;
+  hypervisor.departure.prepare(all, streaming);
   all.start();
   endAllocation();
   first.makeGuest();

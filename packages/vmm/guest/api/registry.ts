@@ -211,6 +211,7 @@ export class Registry {
       const one = this.course[i];
       if (one !== null) one.leaving();
     }
+    for (let i: u32 = 0; i < MOST; i++) this.periodic[i] = null;
   }
 
   private checkOpen(): void {

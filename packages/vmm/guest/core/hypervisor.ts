@@ -3,6 +3,8 @@ import { MmioRange, Registry } from "../api/registry.ts";
 import { allocate, physicalOf } from "../memory.ts";
 import { addr_vmExit, physFill } from "../x86.ts";
 import { MsrBitmap, PortBitmap } from "./bitmaps.ts";
+import { WaysOut } from "../cast-off/scrub.ts";
+import { Departure } from "./departure.ts";
 import { Ept, UNCACHEABLE } from "./ept.ts";
 import { Exits } from "./exits.ts";
 import { Lock } from "./lock.ts";
@@ -10,6 +12,7 @@ import { MemoryExits } from "./memory-exits.ts";
 import { MemoryTypes, setTypes } from "./mtrr.ts";
 import { PortExits } from "./port-exits.ts";
 import { Shared } from "./setup.ts";
+import { MOST } from "./start-processors.ts";
 
 const PAGE: u64 = 4096;
 /** The hypervisor's memory: compiler/layout.ts. */
@@ -23,6 +26,9 @@ export class Hypervisor {
   readonly msrs: MsrBitmap = new MsrBitmap();
   readonly exits!: Exits;
   readonly shared: Shared = changetype<Shared>(allocate(offsetof<Shared>(), 16));
+  readonly departure!: Departure;
+  /** Where processors leave. */
+  readonly ways: WaysOut = new WaysOut(MOST);
   /** The processor that does what is due, by its index. */
   poller: u32 = 0;
 
@@ -43,6 +49,7 @@ export class Hypervisor {
       new MemoryExits(registry, hidden, hidden + HIDDEN_BYTES, reach),
       new PortExits(registry),
     );
+    this.departure = new Departure(this);
     shared.eptPointer = this.ept.pointer;
     shared.ioBitmapA = this.ports.a;
     shared.ioBitmapB = this.ports.b;

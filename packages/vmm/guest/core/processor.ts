@@ -7,6 +7,7 @@
 import { allocate, physicalOf } from "../memory.ts";
 import { panic } from "../panic.ts";
 import {
+  jump,
   physWrite32,
   rdmsr,
   rdtsc,
@@ -15,16 +16,21 @@ import {
   vmclear,
   vmEnter,
   vmptrld,
+  vmread,
   vmwrite,
   vmxoff,
   vmxon,
   writeCr0,
   writeCr4,
 } from "../x86.ts";
+import { CastOff } from "../cast-off/cast-off.ts";
+import { apicId, sendInit } from "./apic.ts";
 import { allowVmx, CR0_FIXED0, CR0_FIXED1, CR4_FIXED0, CR4_FIXED1 } from "./controls.ts";
+import { Stage } from "./departure.ts";
 import { Hypervisor } from "./hypervisor.ts";
 import { Registers } from "./registers.ts";
 import { setUpVmcs } from "./setup.ts";
+import { START_PAGE } from "./start-processors.ts";
 import * as V from "./vmcs.ts";
 
 const PAGE: u32 = 4096;
@@ -35,6 +41,11 @@ const VMXE: u64 = 0x2000;
 const LONGEST_TIMER: u64 = 0xffffffff;
 /** A processor that does not poll looks after so long whether the one that does is late, in ns. */
 const WATCH: u64 = 10_000_000;
+/** The same when it is leaving: every processor has to come by soon. */
+const HURRY: u64 = 50_000;
+const WAIT_FOR_SIPI: u64 = 3;
+/** CLI, HLT, and a jump back to HLT. */
+const PARK: u32 = 0xfdebf4fa;
 /** What `vmEnter` returns. */
 const EXITED: u32 = 0;
 
@@ -43,6 +54,14 @@ export class VirtualProcessor {
   private vmxonRegion: u64;
   private vmcsRegion: u64;
   private launched: bool = false;
+  private castOff: CastOff;
+  /** It waits for the guest's SIPI, and exits for nothing else. */
+  parked: bool = false;
+  /** Out of VMX operation for good. */
+  gone: bool = false;
+  /** The departure's: it has been told to leave; it has dropped what it had cached of EPT. */
+  called: bool = false;
+  holds: bool = false;
 
   /** Memory is allocated here: at boot. `index` counts from 0. */
   constructor(
@@ -52,6 +71,7 @@ export class VirtualProcessor {
     this.registers = changetype<Registers>(allocate(offsetof<Registers>(), 64));
     this.vmxonRegion = physicalOf(allocate(PAGE, PAGE));
     this.vmcsRegion = physicalOf(allocate(PAGE, PAGE));
+    this.castOff = new CastOff(hypervisor.ways, hypervisor.exits.memory.memory, this.vmcsRegion, hypervisor.lock.word);
   }
 
   /** On the processor itself: VMX operation. */
@@ -88,14 +108,48 @@ export class VirtualProcessor {
       lock.acquire();
       if (outcome !== EXITED) panic("VM entry is refused");
       this.launched = true;
-      this.hypervisor.exits.handle(this.registers);
+      this.onExit();
     }
+  }
+
+  private onExit(): void {
+    const departure = this.hypervisor.departure;
+    if (departure.stage === Stage.LEAVING) this.tryToLeave();
+    if (departure.isCalled()) this.retire();
+    if (!departure.holdsBack() && !CastOff.isOwnExit()) this.hypervisor.exits.handle(this.registers);
+    this.parked = vmread(V.GUEST_ACTIVITY) === WAIT_FOR_SIPI;
+    if (this.parked && departure.stage === Stage.LEAVING) this.retire();
+    departure.step(this);
+  }
+
+  /** Comes back if the guest cannot go on by itself yet. */
+  private tryToLeave(): void {
+    const departure = this.hypervisor.departure,
+      last = departure.countOf(false) === 1;
+    this.gone = true;
+    this.castOff.attempt(this.registers, last);
+    this.gone = false;
+  }
+  /**
+   * Leaves VMX operation in a state that the next INIT ends: the departure sends it; but if the guest has parked the processor
+   * when the others may have left already, it is this processor that does.
+   */
+  private retire(): void {
+    const lock = this.hypervisor.lock,
+      alone = this.hypervisor.departure.stage === Stage.LEAVING;
+    store<u32>(START_PAGE, PARK);
+    lock.release();
+    this.leaveVmx();
+    this.gone = true;
+    if (alone) sendInit(apicId());
+    jump(START_PAGE, 0);
   }
 
   /** Does what is due, if that is this processor's to do. @returns when to come back at the latest, in ns from now */
   private poll(now: u64): u64 {
     const hypervisor = this.hypervisor,
       registry = hypervisor.registry;
+    if (hypervisor.departure.stage > Stage.RETURNING) return HURRY;
     let due = registry.nextDue;
     if (hypervisor.poller !== this.index) {
       if (due > now || now - due < WATCH) return WATCH;

@@ -26,7 +26,7 @@ import * as V from "./vmcs.ts";
 /** How many processors the hypervisor manages. */
 export const MOST: u32 = 32;
 /** Where they begin: linear is physical there (compiler/layout.ts). */
-const START_PAGE: usize = 0x9e000;
+export const START_PAGE: usize = 0x9e000;
 const PAGE: usize = 4096;
 /** The worst case is a few KiB: `npm run build` prints it. */
 const STACK_BYTES: usize = 16384;

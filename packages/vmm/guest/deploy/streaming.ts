@@ -6,6 +6,7 @@ import { DeploymentDone } from "../api/disk.ts";
 import { Periodic } from "../api/intercepts.ts";
 import { Registry } from "../api/registry.ts";
 import { CommandLine } from "../command-line.ts";
+import { Estate } from "../core/departure.ts";
 import { log, logNumber, tells } from "../log.ts";
 import { allocate } from "../memory.ts";
 import { AoeClient } from "../net/aoe.ts";
@@ -52,27 +53,23 @@ class NetworkPoll extends Periodic {
   }
 }
 
-export class Streaming extends DeploymentDone {
-  /** Every block is local and durable, and nothing is under way. */
-  complete: bool = false;
+export class Streaming extends Estate {
   deployment: Deployment | null = null;
   ahci: AhciMediator | null = null;
   /** The port with the disk. */
   private disk: Port | null = null;
-  /** Null before there is a guest. */
-  private registry: Registry | null = null;
   private readonly card: E1000 = new E1000();
   readonly client!: AoeClient;
   private abar: u64 = 0;
   private pair: u32 = 0;
 
-  constructor(private options: CommandLine) {
+  /** @param done told when every block is local and durable, and nothing is under way */
+  constructor(
+    private options: CommandLine,
+    private done: DeploymentDone,
+  ) {
     super();
     this.client = new AoeClient(this.card, (<u32>1) << options.blockShift);
-  }
-  done(): void {
-    this.complete = true;
-    if (this.registry !== null) this.registry!.complete();
   }
   /** Where the network card is: bus, device and function as CONFIG_ADDRESS has them. */
   get cardAt(): u32 {
@@ -135,7 +132,7 @@ export class Streaming extends DeploymentDone {
     const options = this.options,
       id = allocate(idBytes, 8);
     memory.copy(id, this.client.target.serial, 20);
-    const deployment = new Deployment(ahci, port, this.client, this.client.sectors, id, this);
+    const deployment = new Deployment(ahci, port, this.client, this.client.sectors, id, this.done);
     deployment.shift = options.blockShift;
     deployment.pool = <i32>min<u32>(MOST_BLOCKS, POOL_SECTORS >> options.blockShift);
     return deployment;
@@ -185,10 +182,9 @@ export class Streaming extends DeploymentDone {
     registry.blockSectors = deployment.blocks!.blockSectors;
     registry.copyChoice = deployment.copier!.choice;
     this.disk!.registry = registry;
-    this.registry = registry;
   }
 
-  /** After `complete`: the disk is the guest's, the card is still. To be asked again until it says true. */
+  /** When the deployment is done: the disk is the guest's, the card is still. To be asked again until it says true. */
   end(): bool {
     if (!this.ahci!.handBack()) return false;
     this.client.stop();
