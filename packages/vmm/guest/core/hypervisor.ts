@@ -1,9 +1,9 @@
 /** What all processors share: who intercepts what, the tables that make the guest exit, the handlers of its exits, the lock. */
 import { MmioRange, Registry } from "../api/registry.ts";
+import { WaysOut } from "../cast-off/scrub.ts";
 import { allocate, physicalOf } from "../memory.ts";
 import { addr_vmExit, physFill } from "../x86.ts";
 import { MsrBitmap, PortBitmap } from "./bitmaps.ts";
-import { WaysOut } from "../cast-off/scrub.ts";
 import { Departure } from "./departure.ts";
 import { Ept, UNCACHEABLE } from "./ept.ts";
 import { Exits } from "./exits.ts";

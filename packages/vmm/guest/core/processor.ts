@@ -4,6 +4,9 @@
  * Nothing of the hypervisor runs by itself: it polls when the guest exits, and the VMX-preemption timer makes it exit when
  * something is due. One processor polls, the others only look now and then whether it still does.
  */
+
+import { CastOff } from "../cast-off/cast-off.ts";
+import { Refusal } from "../cast-off/context.ts";
 import { allocate, physicalOf } from "../memory.ts";
 import { panic } from "../panic.ts";
 import {
@@ -23,7 +26,6 @@ import {
   writeCr0,
   writeCr4,
 } from "../x86.ts";
-import { CastOff } from "../cast-off/cast-off.ts";
 import { apicId, sendInit } from "./apic.ts";
 import { allowVmx, CR0_FIXED0, CR0_FIXED1, CR4_FIXED0, CR4_FIXED1 } from "./controls.ts";
 import { Stage } from "./departure.ts";
@@ -54,9 +56,11 @@ export class VirtualProcessor {
   private vmxonRegion: u64;
   private vmcsRegion: u64;
   private launched: bool = false;
-  private castOff: CastOff;
+  private castOff!: CastOff;
   /** It waits for the guest's SIPI, and exits for nothing else. */
   parked: bool = false;
+  /** It can leave when an interrupt comes, which exits. */
+  private waits: bool = false;
   /** Out of VMX operation for good. */
   gone: bool = false;
   /** The departure's: it has been told to leave; it has dropped what it had cached of EPT. */
@@ -127,8 +131,9 @@ export class VirtualProcessor {
     const departure = this.hypervisor.departure,
       last = departure.countOf(false) === 1;
     this.gone = true;
-    this.castOff.attempt(this.registers, last);
+    const refusal = this.castOff.attempt(this.registers, last);
     this.gone = false;
+    this.waits = refusal === Refusal.HALTED || refusal === Refusal.USER;
   }
   /**
    * Leaves VMX operation in a state that the next INIT ends: the departure sends it; but if the guest has parked the processor
@@ -149,7 +154,7 @@ export class VirtualProcessor {
   private poll(now: u64): u64 {
     const hypervisor = this.hypervisor,
       registry = hypervisor.registry;
-    if (hypervisor.departure.stage > Stage.RETURNING) return HURRY;
+    if (hypervisor.departure.stage > Stage.RETURNING) return this.waits ? WATCH : HURRY;
     let due = registry.nextDue;
     if (hypervisor.poller !== this.index) {
       if (due > now || now - due < WATCH) return WATCH;

@@ -51,10 +51,7 @@ export class Processors {
   private readonly tables: usize = allocate(16, 16);
 
   /** Memory for all that there are is allocated here, at boot, by the first processor. */
-  constructor(
-    private hypervisor: Hypervisor,
-    first: VirtualProcessor,
-  ) {
+  constructor(hypervisor: Hypervisor, first: VirtualProcessor) {
     const found = new StaticArray<u32>(MOST),
       own = apicId(),
       count = findProcessors(found, MOST);
