@@ -22,15 +22,17 @@ export interface TraceOptions {
 }
 
 type Args = Readonly<Record<string, string | number>>;
-/** B and E begin and end a slice, b and e one that may overlap others, i is an instant, C a counter's value. */
+/** B and E begin and end a slice, X is a whole one; b and e are of one that may overlap others; i is an instant, C a counter's value. */
 interface Event {
   readonly name: string;
-  readonly ph: "B" | "E" | "b" | "e" | "i" | "C";
+  readonly ph: "B" | "E" | "X" | "b" | "e" | "i" | "C";
   /** Of an instant: it is of this track. */
   readonly s?: "t";
   /** Of b and e: the track, and which begins and ends belong together. */
   readonly cat?: string;
   readonly id?: number;
+  /** Of X: microseconds. */
+  readonly dur?: number;
   readonly args: Args;
 }
 /** An event as a line of the file. */
@@ -59,7 +61,7 @@ export class Trace {
   #enough = PIECE;
   #newest: Nanoseconds = 0;
   #closed = false;
-  /** Tracks of instants beside the processors', by name. */
+  /** Tracks beside the processors', by name. */
   readonly #tracks = new Map<string, number>();
   #slices = 0;
 
@@ -97,8 +99,12 @@ export class Trace {
 
   // ---- what others tell of ----
 
-  /** A slice on a track of that name, told of when it is over; slices of one track may overlap. */
+  /** A slice on a track of that name, told of when it is over; slices of one track follow each other. */
   slice(track: string, name: string, from: Nanoseconds, to: Nanoseconds, args: Args = {}): void {
+    if (!this.#closed) this.#put(from, this.#track(track), { name, ph: "X", dur: (to - from) / 1000, args });
+  }
+  /** The same for slices that may overlap. */
+  overlapping(track: string, name: string, from: Nanoseconds, to: Nanoseconds, args: Args = {}): void {
     if (this.#closed) return;
     const id = ++this.#slices;
     this.#put(from, 0, { name, cat: track, id, ph: "b", args });
@@ -106,18 +112,20 @@ export class Trace {
   }
   /** An instant on a track of that name. */
   instant(track: string, name: string, time: Nanoseconds, args: Args = {}): void {
-    if (this.#closed) return;
-    let id = this.#tracks.get(track);
-    if (id === undefined) {
-      id = trackOf(this.#open.length + this.#tracks.size);
-      this.#tracks.set(track, id);
-      this.#options.write(`,\n${trackName(id, track)}`);
-    }
-    this.#put(time, id, { name, ph: "i", s: "t", args });
+    if (!this.#closed) this.#put(time, this.#track(track), { name, ph: "i", s: "t", args });
   }
   /** The value of a counter of that name from now on. */
   counter(name: string, time: Nanoseconds, value: number): void {
     if (!this.#closed) this.#put(time, 0, { name, ph: "C", args: { value } });
+  }
+
+  #track(name: string): number {
+    const known = this.#tracks.get(name);
+    if (known !== undefined) return known;
+    const id = trackOf(this.#open.length + this.#tracks.size);
+    this.#tracks.set(name, id);
+    this.#options.write(`,\n${trackName(id, name)}`);
+    return id;
   }
 
   // ---- what happens ----

@@ -113,9 +113,10 @@ function frontFor(
 /** What the run is for; undefined: the script, or nothing. */
 function ending({ until, script, gdb }: DeployOptions, lab: Laboratory, interactive: boolean): SessionOptions["until"] {
   const endless = interactive || gdb !== undefined || script.at(-1)?.kind === "expect";
-  if (until === undefined) return endless ? undefined : { name: "devirtualized", watch: lab.reaches("bare") };
-  return { name: nameOf(until), watch: watchOf(until, lab) };
+  if (until === undefined) return endless ? undefined : endingOf({ kind: "devirtualized" }, lab);
+  return endingOf(until, lab);
 }
+const endingOf = (until: Until, lab: Laboratory) => ({ name: nameOf(until), watch: watchOf(until, lab) });
 const nameOf = (until: Until) =>
   until.kind === "text" ? JSON.stringify(until.text) : until.kind === "time" ? time(until.time) : until.kind;
 
@@ -123,7 +124,7 @@ function watchOf(until: Until, lab: Laboratory): Watch {
   const { machine } = lab;
   switch (until.kind) {
     case "devirtualized":
-      return lab.reaches("bare");
+      return lab.observer.reaches("bare", nameOf(until));
     case "text":
       return machine.com1.shows(until.text);
     case "power-off":

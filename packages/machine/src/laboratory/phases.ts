@@ -85,12 +85,12 @@ export class Observer implements MachinePart {
     return this.#exitsWhenBare === null ? null : total(this.exits) - this.#exitsWhenBare;
   }
 
-  /** For `run`: sees the phase's beginning, or that it has begun already. */
-  reaches(phase: Phase): Watch {
+  /** For `run`: sees the phase's beginning, or that it has begun already. @param name under which `run` tells of it */
+  reaches(phase: Phase, name: string = phase): Watch {
     const begun = () => !this.#precedes(phase);
     const listeners = this.#listeners;
     const watch = {
-      name: phase,
+      name,
       seen: begun(),
       look: () => {
         watch.seen ||= begun();

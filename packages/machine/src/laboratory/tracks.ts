@@ -29,7 +29,7 @@ export function traceDeployment(trace: Trace, lab: Laboratory): () => void {
   const ends = [
     observer.onPhase(next),
     machine.probes.disks[0]!.commands.on(({ name, lba, sectors, status, issued, ended }) => {
-      trace.slice("local disk", name, issued, ended, { lba, sectors, status });
+      trace.overlapping("local disk", name, issued, ended, { lba, sectors, status });
       progress();
     }),
     lan.taps[0]!.seen.on(({ time, frame, direction }) => {
