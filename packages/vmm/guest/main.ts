@@ -5,6 +5,7 @@ import { bootDisk, placeStart, START_SEGMENT } from "./boot-disk.ts";
 import { CommandLine } from "./command-line.ts";
 import { conceal } from "./core/concealment.ts";
 import { missingFeature } from "./core/controls.ts";
+import { guardFwCfg } from "./core/fw-cfg.ts";
 import { HIDDEN_BYTES, Hypervisor } from "./core/hypervisor.ts";
 import { MemoryMap } from "./core/memory-map.ts";
 import { PciConfiguration } from "./core/pci-configuration.ts";
@@ -77,9 +78,10 @@ function stream(options: CommandLine, reach: u64): void {
     first.leaveVmx();
     return;
   }
+  new PciConfiguration(registry).attach();
   streaming.register(registry);
   conceal(registry, streaming.cardAt);
-  new PciConfiguration(registry).attach();
+  guardFwCfg(registry);
   startExtensions(registry);
   hypervisor.intercept();
   map.placeHook();

@@ -13,6 +13,7 @@ import { AoeClient } from "../net/aoe.ts";
 import { E1000 } from "../net/e1000.ts";
 import { findPciClass, NOWHERE, pciRead32 } from "../pci.ts";
 import { PxSSTS, portStride, portsAt } from "../storage/ahci.ts";
+import { mediateAhci } from "../storage/function.ts";
 import { IndexPair } from "../storage/index-pair.ts";
 import { AhciMediator } from "../storage/mediator.ts";
 import { Port } from "../storage/port.ts";
@@ -60,6 +61,7 @@ export class Streaming extends Estate {
   private disk: Port | null = null;
   private readonly card: E1000 = new E1000();
   readonly client!: AoeClient;
+  private controllerAt: u32 = 0;
   private abar: u64 = 0;
   private pair: u32 = 0;
 
@@ -97,6 +99,7 @@ export class Streaming extends Estate {
   private findController(): bool {
     const at = findPciClass(AHCI_CLASS);
     if (at === NOWHERE) return false;
+    this.controllerAt = at;
     this.abar = pciRead32(at, BAR5) & ADDRESS;
     this.pair = (pciRead32(at, BAR4) & PORTS) + PAIR_OFFSET;
     return this.abar !== 0;
@@ -174,7 +177,7 @@ export class Streaming extends Estate {
   register(registry: Registry): void {
     const ahci = this.ahci!;
     const deployment = this.deployment!;
-    registry.interceptMemory(this.abar, PAGE, ahci);
+    mediateAhci(registry, this.controllerAt, this.abar, PAGE, ahci);
     registry.interceptPorts(this.pair, 8, new IndexPair(ahci, this.pair));
     registry.doPeriodically(new NetworkPoll(this.client));
     registry.doPeriodically(deployment);
