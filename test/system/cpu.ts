@@ -26,6 +26,9 @@ export interface SystemOptions {
   readonly only?: string;
   /** Of that one, only this. */
   readonly variant?: string;
+  /** How many seeds, and which one alone. */
+  readonly seeds?: number;
+  readonly seed?: number;
   /** Those that take minutes too. */
   readonly all: boolean;
   /** Install the oracles if they are missing, and ask them. */

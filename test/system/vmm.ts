@@ -1,35 +1,34 @@
-/** `npm run system -- vmm [NAME]`: the VMM's image on whole machines, see docs/system-tests.md. */
+/** `npm run system -- vmm [NAME] [--all]`: the VMM's image on whole machines, see docs/system-tests.md. */
 import type { Counts } from "../../scripts/counts.ts";
+import { type Case, playCases } from "./cases.ts";
 import type { SystemOptions } from "./cpu.ts";
 import { bootVmm, bootWithoutVtx } from "./vmm/boot.ts";
+import { type Demo, streamsTheDemo } from "./vmm/demo.ts";
 import { linesForGdb } from "./vmm/gdb.ts";
 import { hideMemory } from "./vmm/memory-map.ts";
 
-interface Case {
-  readonly name: string;
-  readonly about: string;
-  /** @returns what is worth telling. @throws Error that says what went wrong */
-  readonly play: () => string | Promise<string>;
-}
+const demo = (name: string, about: string, options: Demo, long = false): Case<string> => ({
+  name,
+  about: `the demo disk streams in, ${about}`,
+  long,
+  play: () => streamsTheDemo(options),
+});
 
-const cases: readonly Case[] = [
+const cases: readonly Case<string>[] = [
   { name: "boot", about: "iPXE starts the image, which boots the local disk", play: bootVmm },
   { name: "no-vtx", about: "the same without VT-x", play: bootWithoutVtx },
   { name: "memory-map", about: "Linux gets a map with hidden memory", play: hideMemory },
   { name: "gdb", about: "gdb reads lines and symbols from both files", play: linesForGdb },
+  demo("demo", "1 processor", { cpus: 1 }),
+  demo("demo-4", "4 processors, reads answered beside a dummy read, blocks of 4 KiB", {
+    cpus: 4,
+    redirect: "dummy",
+    block: 4096,
+  }),
+  demo("demo-2", "2 processors, blocks of 1 MiB", { cpus: 2, block: 1 << 20 }, true),
+  demo("demo-dummy", "1 processor, reads answered beside a dummy read", { cpus: 1, redirect: "dummy" }, true),
+  demo("demo-dummy-1MiB", "the same with blocks of 1 MiB", { cpus: 1, redirect: "dummy", block: 1 << 20 }, true),
+  demo("demo-4096", "4 processors, blocks of 4 KiB", { cpus: 4, block: 4096 }, true),
 ];
 
-export async function systemVmm({ only }: SystemOptions): Promise<Counts> {
-  const counts: Counts = { passed: 0, failed: 0 };
-  for (const { name, about, play } of cases) {
-    if (only !== undefined && !name.includes(only)) continue;
-    try {
-      console.log(`ok    ${name}: ${about}: ${await play()}`);
-      counts.passed++;
-    } catch (error) {
-      console.log(`WRONG ${name}: ${about}: ${error instanceof Error ? error.message : String(error)}`);
-      counts.failed++;
-    }
-  }
-  return counts;
-}
+export const systemVmm = (options: SystemOptions): Promise<Counts> => playCases(cases, options, (said) => said);

@@ -1,0 +1,28 @@
+/** A laboratory for the system tests: firmware and hypervisor of this tree, and what must be true of every deployment. */
+import assert from "node:assert/strict";
+import { Laboratory, type LaboratoryOptions } from "castaway";
+import { vmmImage } from "../../../scripts/vmm.ts";
+import { blob } from "../guests/machine.ts";
+
+/** A machine that is switched on, and whose deployment card has what iPXE is to load. */
+export async function laboratory(options: Omit<LaboratoryOptions, "read" | "vmm">): Promise<Laboratory> {
+  return Laboratory.create({ read: async (path) => blob(path), vmm: await vmmImage(), ...options });
+}
+
+/** @throws Error with the first findings of the oracle, if there are any */
+export function nothingFound({ oracle, machine }: Laboratory): void {
+  const findings = oracle?.findings ?? [];
+  if (findings.length === 0) return;
+  const first = findings.slice(0, 3).map(({ message }) => message);
+  throw new Error(`${findings.length} findings by ${(machine.now / 1e9).toFixed(3)} s: ${first.join("; ")}`);
+}
+
+/** The disk is the image overlaid by what the guest wrote, and nothing went wrong on the way. @throws Error */
+export function verified(lab: Laboratory): void {
+  nothingFound(lab);
+  const { verified, firstDifference, differences } = lab.verify()!;
+  assert.ok(verified, `${differences} sectors differ: ${firstDifference?.message}`);
+}
+
+/** Every sector of the image was written to the local disk. */
+export const isLocal = ({ localBytes, image }: Laboratory): boolean => localBytes === image.sectors * image.sectorSize;
