@@ -3,6 +3,7 @@ import type { Counts } from "../../scripts/counts.ts";
 import { type Case, playCases } from "./cases.ts";
 import type { SystemOptions } from "./cpu.ts";
 import { bootVmm, bootWithoutVtx } from "./vmm/boot.ts";
+import { deployByCommand } from "./vmm/command.ts";
 import { type Demo, streamsTheDemo } from "./vmm/demo.ts";
 import { linesForGdb } from "./vmm/gdb.ts";
 import { hideMemory } from "./vmm/memory-map.ts";
@@ -19,6 +20,7 @@ const cases: readonly Case<string>[] = [
   { name: "no-vtx", about: "the same without VT-x", play: bootWithoutVtx },
   { name: "memory-map", about: "Linux gets a map with hidden memory", play: hideMemory },
   { name: "gdb", about: "gdb reads lines and symbols from both files", play: linesForGdb },
+  { name: "command", about: "castaway deploy, its log, report, capture and trace", play: deployByCommand },
   demo("demo", "1 processor", { cpus: 1 }),
   demo("demo-4", "4 processors, reads answered beside a dummy read, blocks of 4 KiB", {
     cpus: 4,

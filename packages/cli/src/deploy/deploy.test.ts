@@ -67,6 +67,15 @@ test("an image of one's own; capture, trace and snapshot", async () => {
   assert.ok(existsSync(pcap!) && existsSync(save!));
 });
 
+test("a snapshot goes on where it was taken, with the options of its laboratory", async () => {
+  const save = path("half.snapshot");
+  await deploy("--until", "hello", "--save", save);
+  const { code, out } = await deploy("--load", save, "--type", "on", "--expect", "on");
+  assert.equal([code, /\| on$/m.test(out), /hello/.test(out)], [0, true, false]);
+  const other = await deploy("--load", save, "--cpus", "2");
+  assert.equal([other.code, /^castaway: saved state at cpus: /.test(other.err)], [2, true]);
+});
+
 test("what the user did wrong is one line, and 2", async () => {
   const cases: [args: string[], line: RegExp][] = [
     [[path("none.img")], /^castaway: cannot read .*none\.img: there is no such file or folder$/],

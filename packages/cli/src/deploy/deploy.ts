@@ -19,6 +19,7 @@ import { GdbPort } from "../gdb.ts";
 import { openServed } from "../network.ts";
 import { pcapFile } from "../pcap.ts";
 import { type Ending, Session, type SessionOptions } from "../session.ts";
+import { readSnapshotFile } from "../snapshots.ts";
 import { SerialTerminal } from "../terminal.ts";
 import { traceFile } from "../trace.ts";
 import { LogFront } from "./log.ts";
@@ -34,6 +35,7 @@ export async function deploy(options: DeployOptions, console: Console): Promise<
   const warn = (line: string) => console.err.write(`castaway: ${line}\n`);
   const interactive = isInteractive(options, console);
   const lab = await build(options, console, warn);
+  if (options.load !== undefined) await lab.restore(readSnapshotFile(options.load).bytes);
   const { machine } = lab;
   const verdict = new Verdict(lab);
   const front = frontFor(lab, verdict, { options, console, interactive });

@@ -45,6 +45,7 @@ export interface DeployOptions {
   readonly json?: string;
   readonly trace?: string;
   readonly save?: string;
+  readonly load?: string;
 }
 
 const examples = `Examples:
@@ -153,6 +154,7 @@ export function deployCommand(run: (options: DeployOptions) => Promise<void>): C
     new Option("--json <FILE>", "write a report; - for stdout, as its last line"),
     new Option("--trace <FILE>", "write VM entries and exits, phases, disk commands: open it at ui.perfetto.dev"),
     new Option("--save <FILE>", "write a snapshot when the run ends, or by Ctrl-A s"),
+    new Option("--load <FILE>", "go on from a snapshot; the other options must be those that it was saved with"),
   );
   return command.action((image: string | undefined, given: Omit<DeployOptions, "image" | "script">) => {
     const options = { ...given, image, script };

@@ -37,7 +37,8 @@ const pieceState = record({
 export const overlayState = record({ sectors: natural, pieces: list(pieceState) });
 export type OverlayState = StateOf<typeof overlayState>;
 
-type Piece = { written: Uint8Array; data: Uint8Array | null };
+/** `count`: how many sectors were written; null: to be counted. */
+type Piece = { written: Uint8Array; data: Uint8Array | null; count: number | null };
 
 export class OverlayDisk implements BlockDevice, Discardable, Sparse {
   readonly sectorSize: number;
@@ -83,6 +84,7 @@ export class OverlayDisk implements BlockDevice, Discardable, Sparse {
       piece.data ??= new Uint8Array(pieceSize);
       piece.data.set(from.subarray((at - lba) * size, (stop - lba) * size), within * size);
       piece.written.fill(1, within, within + stop - at);
+      piece.count = null;
       at = stop;
     }
     return true;
@@ -103,6 +105,7 @@ export class OverlayDisk implements BlockDevice, Discardable, Sparse {
       else {
         const piece = this.#piece(number);
         piece.written.fill(1, within, within + stop - at);
+        piece.count = null;
         if (piece.written.every((written) => written === 1) && stop - at === this.#perPiece) piece.data = null;
         piece.data?.fill(0, within * this.sectorSize, (within + stop - at) * this.sectorSize);
       }
@@ -148,9 +151,10 @@ export class OverlayDisk implements BlockDevice, Discardable, Sparse {
     for (let at = lba; at < end; ) {
       const number = Math.floor(at / this.#perPiece);
       const stop = Math.min(end, (number + 1) * this.#perPiece);
-      const written = this.#pieces.get(number)?.written;
-      const first = at - number * this.#perPiece;
-      if (written !== undefined) for (let n = first; n < first + stop - at; n++) count += written[n]!;
+      const piece = this.#pieces.get(number);
+      const within = at % this.#perPiece;
+      if (piece !== undefined && stop - at === this.#perPiece) count += piece.count ??= sum(piece.written);
+      else if (piece !== undefined) count += sum(piece.written.subarray(within, within + stop - at));
       at = stop;
     }
     return count;
@@ -172,7 +176,10 @@ export class OverlayDisk implements BlockDevice, Discardable, Sparse {
   restore({ sectors, pieces }: OverlayState): void {
     if (sectors !== this.sectors) throw new StateError("sectors", `${sectors}, but the disk has ${this.sectors}`);
     this.#pieces = new Map(
-      pieces.map(({ at, written, data }) => [at, { written: written.slice(), data: data?.slice() ?? null }]),
+      pieces.map(({ at, written, data }) => [
+        at,
+        { written: written.slice(), data: data?.slice() ?? null, count: null },
+      ]),
     );
   }
 
@@ -184,7 +191,7 @@ export class OverlayDisk implements BlockDevice, Discardable, Sparse {
   #piece(number: number): Piece {
     let piece = this.#pieces.get(number);
     if (piece === undefined) {
-      piece = { written: new Uint8Array(this.#perPiece), data: null };
+      piece = { written: new Uint8Array(this.#perPiece), data: null, count: 0 };
       this.#pieces.set(number, piece);
     }
     return piece;
@@ -212,4 +219,10 @@ export class OverlayDisk implements BlockDevice, Discardable, Sparse {
  */
 export function blankDisk(size: number | string, options: { sectorSize?: number } = {}): OverlayDisk {
   return new OverlayDisk(new ZeroDisk(parseSize(size, "disk size"), options));
+}
+
+function sum(written: Uint8Array): number {
+  let count = 0;
+  for (const one of written) count += one;
+  return count;
 }
