@@ -7,6 +7,7 @@ import { deployByCommand } from "./vmm/command.ts";
 import { type Demo, streamsTheDemo } from "./vmm/demo.ts";
 import { linesForGdb } from "./vmm/gdb.ts";
 import { hideMemory } from "./vmm/memory-map.ts";
+import { profileBoot } from "./vmm/profile.ts";
 
 const demo = (name: string, about: string, options: Demo, long = false): Case<string> => ({
   name,
@@ -31,6 +32,7 @@ const cases: readonly Case<string>[] = [
   demo("demo-dummy", "1 processor, reads answered beside a dummy read", { cpus: 1, redirect: "dummy" }, true),
   demo("demo-dummy-1MiB", "the same with blocks of 1 MiB", { cpus: 1, redirect: "dummy", block: 1 << 20 }, true),
   demo("demo-4096", "4 processors, blocks of 4 KiB", { cpus: 4, block: 4096 }, true),
+  { name: "profile", about: "an extension tells what a boot touches", play: profileBoot },
 ];
 
 export const systemVmm = (options: SystemOptions): Promise<Counts> => playCases(cases, options, (said) => said);

@@ -9,6 +9,7 @@ import {
 } from "@castaway/vmm/compiler";
 
 export { CompileError, type Complaint, type ImageSymbol, type LineRow, type Sources } from "@castaway/vmm/compiler";
+export { drawProfile, type Picture, type Profile, parseProfile, type Touch } from "./profile.ts";
 
 export interface BuildOptions {
   /** The VMM's own sources: paths relative to its folder, and contents. */

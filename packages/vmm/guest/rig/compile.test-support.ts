@@ -43,7 +43,7 @@ function collect(name: string, into: Map<string, string>): void {
   if (into.has(name)) return;
   const text = readFileSync(`${folder}/${name}`, "utf8");
   into.set(name, text);
-  for (const [, target] of text.matchAll(/\bfrom "(\.[^"]+)"/g)) {
+  for (const [, target] of text.matchAll(/\b(?:from|import) "(\.[^"]+)"/g)) {
     collect(posix.join(posix.dirname(name), target), into);
   }
 }
