@@ -4,6 +4,7 @@ import { type Case, playCases } from "./cases.ts";
 import type { SystemOptions } from "./cpu.ts";
 import { bootVmm, bootWithoutVtx } from "./vmm/boot.ts";
 import { deployByCommand } from "./vmm/command.ts";
+import { concealsItself } from "./vmm/concealment.ts";
 import { type Demo, streamsTheDemo } from "./vmm/demo.ts";
 import { linesForGdb } from "./vmm/gdb.ts";
 import { hideMemory } from "./vmm/memory-map.ts";
@@ -22,6 +23,7 @@ const cases: readonly Case<string>[] = [
   { name: "memory-map", about: "Linux gets a map with hidden memory", play: hideMemory },
   { name: "gdb", about: "gdb reads lines and symbols from both files", play: linesForGdb },
   { name: "command", about: "castaway deploy, its log, report, capture and trace", play: deployByCommand },
+  { name: "concealment", about: "what a guest sees: bare, in a virtual machine, afterwards", play: concealsItself },
   demo("demo", "1 processor", { cpus: 1 }),
   demo("demo-4", "4 processors, reads answered beside a dummy read, blocks of 4 KiB", {
     cpus: 4,

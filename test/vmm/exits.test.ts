@@ -42,7 +42,7 @@ class Rig {
     });
   }
   #cpuid(leaf: number, subleaf: number, to: number): void {
-    const words = leaf >>> 0 === 0x80000008 ? [0x3028, 0, 0, 0] : [leaf, subleaf, 0x08000000, 0x55];
+    const words = leaf >>> 0 === 0x80000008 ? [0x3028, 0, 0, 0] : [leaf, subleaf, 0x08000000, 0x855];
     this.machine.dma.write(this.machine.delta + to, new Uint8Array(Uint32Array.from(words).buffer));
   }
   #seen(what: number, at: bigint, bytes: number, value: bigint): bigint {
@@ -87,7 +87,7 @@ test("CPUID is the processor's answer, with OSXSAVE as the guest's CR4 has it, a
   r.exit(EXIT.cpuid, { GUEST_CR4: 1n << 18n });
   assert.equal(
     ["rax", "rbx", "rcx", "rdx"].map((n) => r.get(n)),
-    [1n, 7n, 0x08000000n, 0x55n],
+    [1n, 7n, 0x08000000n, 0x855n],
   );
   assert.is(r.field("GUEST_RIP"), 0x1002n);
   r.set({ rax: 1n }).exit(EXIT.cpuid, { GUEST_CR4: 0n });
@@ -95,6 +95,13 @@ test("CPUID is the processor's answer, with OSXSAVE as the guest's CR4 has it, a
   r.set({ rax: 0x7777n }).exit(EXIT.cpuid);
   assert.is(r.get("rcx"), 0x1234n);
   assert.is(r.vmm.count(EXIT.cpuid), 3);
+});
+
+test("CPUID shows SYSCALL to 64-bit code only, as a processor without a hypervisor does", () => {
+  const r = new Rig();
+  const seen = (GUEST_EFER: bigint, GUEST_CS_ACCESS: bigint) =>
+    r.set({ rax: 0x80000001n }).exit(EXIT.cpuid, { GUEST_EFER, GUEST_CS_ACCESS }).get("rdx");
+  assert.equal([seen(0n, 0xc09bn), seen(0x500n, 0xc09bn), seen(0x500n, 0xa09bn)], [0x55n, 0x55n, 0x855n]);
 });
 
 test("model-specific registers: VMX is locked off, its capabilities are read, handlers answer, all else is #GP (R3.3)", () => {

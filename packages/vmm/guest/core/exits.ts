@@ -5,6 +5,7 @@
  */
 import { CpuidAnswer } from "../api/intercepts.ts";
 import { Registry } from "../api/registry.ts";
+import { EFER_LMA, SEGMENT_LONG } from "../emulate/guest.ts";
 import { log, logHex } from "../log.ts";
 import { panic } from "../panic.ts";
 import {
@@ -48,6 +49,12 @@ const WAIT_FOR_SIPI: u64 = 3;
 const SIGNATURE_LEAF: u32 = 1;
 const CR4_OSXSAVE: u64 = 1 << 18;
 const CPUID_OSXSAVE: u32 = 1 << 27;
+const EXTENDED_LEAF: u32 = 0x80000001;
+const CPUID_SYSCALL: u32 = 1 << 11;
+
+/** Is the guest in 64-bit mode? */
+const isLong = (): bool =>
+  (vmread(V.GUEST_EFER) & EFER_LMA) !== 0 && (<u32>vmread(V.GUEST_ES_ACCESS + 2) & SEGMENT_LONG) !== 0;
 
 /** Goes on behind the instruction that made the exit; with it the shadow of STI or MOV SS is over. */
 export function skip(): void {
@@ -125,6 +132,8 @@ export class Exits {
       const enabled = (vmread(V.GUEST_CR4) & CR4_OSXSAVE) !== 0;
       answer.ecx = enabled ? answer.ecx | CPUID_OSXSAVE : answer.ecx & ~CPUID_OSXSAVE;
     }
+    // SYSCALL is there in 64-bit mode only, where the hypervisor asks [SDM 2A table 3-8].
+    if (leaf === EXTENDED_LEAF && !isLong()) answer.edx &= ~CPUID_SYSCALL;
     this.registry.answerCpuid(leaf, subleaf, answer);
     registers.rax = answer.eax;
     registers.rbx = answer.ebx;

@@ -8,6 +8,9 @@ extern u64 idt[256];
 extern u8 vectors[];
 /* The disk address packet of INT 13h, extended: size, count, offset, segment, LBA. */
 extern struct { u8 size, zero; u16 count, offset, segment; u64 lba; } packet;
+/* What INT 13h, or the firmware's call that bios_vector says, is given besides and returns. */
+extern struct { u32 ebx, ecx, edi; } bios;
+extern u8 bios_vector;
 u32 int13(u32 eax, u32 edx);
 void interrupt(u32 vector, u32 *frame);
 void main(void);

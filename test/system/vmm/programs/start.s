@@ -58,7 +58,8 @@ protect:
         add esp, 2
         jmp eax
 
-# unsigned int13(unsigned eax, unsigned edx): with DS:SI at packet. Returns EAX, and in bit 31 the carry flag.
+# unsigned int13(unsigned eax, unsigned edx): with DS:SI at packet, and EBX, ECX, EDI in `bios`, where they are left as well.
+# Returns AX, and in bit 31 the carry flag. Another call of the firmware's is made by writing its number to bios_vector.
         .globl int13
 int13:  mov eax, [esp + 4]
         mov edx, [esp + 8]
@@ -88,10 +89,17 @@ int13:  mov eax, [esp + 4]
         mov esp, 0x7c00
         mov eax, [given_eax]
         mov edx, [given_edx]
+        mov ebx, [bios]
+        mov ecx, [bios + 4]
+        mov edi, [bios + 8]
         mov si, offset packet
         sti
+        .globl bios_vector
+        .set bios_vector, . + 1
         int 0x13
         cli
+        mov [bios], ebx
+        mov [bios + 4], ecx
         mov byte ptr [carry], 0
         adc byte ptr [carry], 0
         mov [given_eax], eax
@@ -156,6 +164,8 @@ common: pushad
 idt:    .skip 256 * 8
         .globl packet
 packet: .skip 16
+        .globl bios
+bios:   .skip 12
 saved_esp: .skip 4
 given_eax: .skip 4
 given_edx: .skip 4
