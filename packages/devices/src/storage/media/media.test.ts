@@ -108,6 +108,18 @@ test("changes are exactly the sectors that were written", () => {
   );
 });
 
+test("zeros that are written need hardly any memory, and are there all the same", () => {
+  const disk = new OverlayDisk(new ImageDisk(new Uint8Array(1 << 20).fill(7)));
+  disk.write(100, new Uint8Array(200 * 512));
+  assert.ok(disk.save().pieces.every(({ data }) => data === null));
+  const into = new Uint8Array(3 * 512);
+  disk.read(99, into);
+  assert.equal([into[0], into[512], into[1535], disk.writtenIn(0, 2048)], [7, 0, 0, 200]);
+  disk.write(101, new Uint8Array(512).fill(9));
+  disk.read(100, into);
+  assert.equal([into[0], into[512], into[1024]], [0, 9, 0]);
+});
+
 test("discarding a huge blank disk costs nothing, and a state of another disk is refused", () => {
   const disk = blankDisk("1TiB");
   disk.write(5, new Uint8Array(512).fill(1));

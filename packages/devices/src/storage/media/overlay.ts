@@ -81,8 +81,9 @@ export class OverlayDisk implements BlockDevice, Discardable, Sparse {
       const stop = Math.min(end, (number + 1) * this.#perPiece);
       const within = at % this.#perPiece;
       const piece = this.#piece(number);
-      piece.data ??= new Uint8Array(pieceSize);
-      piece.data.set(from.subarray((at - lba) * size, (stop - lba) * size), within * size);
+      const part = from.subarray((at - lba) * size, (stop - lba) * size);
+      if (piece.data === null && !isZero(part)) piece.data = new Uint8Array(pieceSize);
+      piece.data?.set(part, within * size);
       piece.written.fill(1, within, within + stop - at);
       piece.count = null;
       at = stop;
@@ -225,4 +226,10 @@ function sum(written: Uint8Array): number {
   let count = 0;
   for (const one of written) count += one;
   return count;
+}
+
+/** Whether all bytes are 0. */
+function isZero(bytes: Uint8Array): boolean {
+  for (let n = 0; n < bytes.length; n++) if (bytes[n] !== 0) return false;
+  return true;
 }
