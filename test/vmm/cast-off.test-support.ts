@@ -29,11 +29,14 @@ export interface CastOffOutcome extends Outcome {
   readonly refusals: readonly number[];
   readonly isVirtualized: boolean;
   readonly isLocked: boolean;
+  /** Linear pages, whose translation to one of the hypervisor's pages is still cached for the guest. */
+  readonly cached: readonly string[];
   /** Pages of the hypervisor's memory, from 0 on, and of low memory that is its, in which something is left. */
   readonly remains: readonly number[];
 }
 
-const RAM = 32 << 20,
+const PAGE = 0x1000,
+  RAM = 32 << 20,
   /** Where the hypervisor's memory is. */
   BASE = RAM - (16 << 20),
   PLAN = 0x8000,
@@ -172,12 +175,23 @@ export function runCastOff(
     ...run.outcome,
     exits: report.getUint32(0, true),
     refusals: REFUSALS.map((_, n) => report.getUint32(4 + 4 * n, true)),
+    cached: cachedIn(cpu),
     isLocked: cpu.read(BASE + new DataView(cpu.read(LOCK, 4).buffer).getUint32(0, true), 1)[0] !== 0,
     remains: [...pagesIn(cpu, BASE, RAM), ...pagesIn(cpu, LOW[0], LOW[1])],
     isVirtualized: cpu.processors[0]!.vmx.operation !== 0,
   };
 }
 
+function cachedIn(cpu: Cpu): string[] {
+  const { entries, spaces, realms } = cpu.processors[0]!.access.tlb.save();
+  return entries
+    .filter(([, , low, , , page]) => {
+      const group = (low >>> 4) & 0xff,
+        isOwn = realms[group]?.[0] === 0 && spaces[group] !== "";
+      return isOwn && page >= BASE / PAGE && page < RAM / PAGE;
+    })
+    .map(([, , low, high, , page]) => `${high.toString(16)}:${(low >>> 12).toString(16)} is ${page.toString(16)}`);
+}
 /** Numbers of the pages, from the first address on, that are not all zeros. */
 function pagesIn(cpu: Cpu, first: number, end: number): number[] {
   const bytes = Buffer.from(cpu.read(first, end - first)),
@@ -234,12 +248,13 @@ export function differences(wanted: Outcome, got: Outcome, { scratch = [] }: Gue
   const wrong = COMPARED.filter((name) => wanted.registers[name] !== got.registers[name]).map(
     (name) => `${name} is ${got.registers[name]}, not ${wanted.registers[name]}`,
   );
-  for (let at = 0; at < wanted.ram.length; at++) {
-    if (wanted.ram[at] === got.ram[at]) continue;
-    if (scratch.includes(at & ~0xfff)) continue;
-    if ((at >= PLAN && at < INFORMATION + 0x1000) || (at >= IMAGE[0] && at < IMAGE[1])) continue;
-    wrong.push(`the byte at ${at.toString(16)} is ${got.ram[at]}, not ${wanted.ram[at]}`);
-    if (wrong.length > 12) break;
+  for (let page = 0; page < wanted.ram.length; page += PAGE) {
+    if ((page >= PLAN && page < INFORMATION + PAGE) || (page >= IMAGE[0] && page < IMAGE[1])) continue;
+    if (scratch.includes(page)) continue;
+    const [a, b] = [wanted.ram.subarray(page, page + PAGE), got.ram.subarray(page, page + PAGE)];
+    if (Buffer.compare(a, b) === 0) continue;
+    const at = a.findIndex((byte, n) => byte !== b[n]);
+    wrong.push(`the byte at ${(page + at).toString(16)} is ${b[at]}, not ${a[at]}`);
   }
   if (wanted.printed !== got.printed) wrong.push(`"${got.printed}" was printed, not "${wanted.printed}"`);
   return wrong;

@@ -51,6 +51,8 @@ function countException(asm: Assembler): void {
   asm.constant(0, 0x10000).modRm(0x09, 0, memory(4, 24), 8).pop(0).u8(0x48, 0xcf); // OR [RSP + 24], RAX; IRETQ
 }
 
+/** Interrupts are enabled, and none comes. */
+const enabled = { RFLAGS: 0x202 };
 const SELECTOR = (index: number) => index * 8 + 4;
 const guests: Record<string, () => Guest> = {
   "64-bit": () => G.guest64(program64),
@@ -63,7 +65,7 @@ const guests: Record<string, () => Guest> = {
       {},
       { handlers: ticks },
     ),
-  "64-bit, with PCIDs": () => G.guest64(program64, { CR4: 0x206f0, CR3: 0x500003 }),
+  "64-bit, with PCIDs": () => G.guest64(program64, { CR4: 0x206f0, CR3: 0x500003, ...enabled }),
   "64-bit, at a low address": () => G.guest64(program64, { RIP: G.LOW_CODE }),
   "64-bit, OSXSAVE": () => G.guest64(program64, { CR4: 0x406f0 }),
   "64-bit, a program at CPL 3": () =>
@@ -100,7 +102,7 @@ const guests: Record<string, () => Guest> = {
       ...G.segment("LDTR", 0x50, 0x82, 0xffff_8880_1234_5000n, 0xfff),
       ...G.segment("TR", 0xff00, 0x8b, 0xffff_8880_1235_0000n, 0x67),
     }),
-  "PAE paging": () => G.guest32("pae", program32),
+  "PAE paging": () => G.guest32("pae", program32, enabled),
   "32-bit paging": () => G.guest32("32", program32),
   "32-bit paging, an LDT": () =>
     G.guest32("32", program32, {
@@ -122,9 +124,9 @@ const guests: Record<string, () => Guest> = {
     ),
   "protected mode without paging": () => G.guest32(null, program32),
   "protected mode without paging, another base of code": () =>
-    G.guest32(null, program32, { ...G.segment("CS", 0x60, 0xc09b, 0x430000), RIP: 0x10000 }),
+    G.guest32(null, program32, { ...G.segment("CS", 0x60, 0xc09b, 0x430000), RIP: 0x10000, ...enabled }),
   "real mode": () => G.guestReal((asm) => mix(asm, 0x100, ROUNDS)),
-  "real mode, limits of 4 GiB": () => G.guestReal((asm) => mix(asm, 0x100, ROUNDS), 0xffffffff),
+  "real mode, limits of 4 GiB": () => G.guestReal((asm) => mix(asm, 0x100, ROUNDS), 0xffffffff, enabled),
 };
 
 /** A guest that has loaded neither LDTR nor TR has reset's values there; a processor that was virtualized cannot. */
@@ -148,6 +150,8 @@ function check(name: string, cut: number): void {
   const wrong = differences(wanted, got, guest).filter((line) => !(guest.registers.CR0 === 0x10 && isReset(line)));
   assert.equal(wrong, [], `${name}, cut at ${cut}: ${describe(got.refusals)}`);
   assert.not(got.isVirtualized || got.isLocked, `${name}, cut at ${cut}: ${describe(got.refusals)}`);
+  const isPaged = BigInt(guest.registers.CR0!) >= 0x80000000n;
+  if (isPaged) assert.equal(got.cached, [], `${name}, cut at ${cut}`);
   assert.ok(got.exits < 100, `${name}: ${got.exits} exits`);
 }
 

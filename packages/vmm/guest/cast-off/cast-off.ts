@@ -65,7 +65,6 @@ const ADDRESS_SIZES: u32 = 0x80000008;
 const GENERAL: u32 = 16;
 const GENERAL_32: u32 = 8;
 
-const ACTIVE: u64 = 0;
 /** Port 92: the gate of address line 20, and a reset. */
 const FAST_A20: u32 = 0x92;
 const A20_OPEN: u32 = 2;
@@ -231,20 +230,6 @@ export class CastOff {
     invvpid(ALL_CONTEXTS, this.descriptor);
     vmclear(this.vmcs);
     jump(this.page, 0);
-  }
-
-  /**
-   * For a processor that the guest has not started, after an exit in root operation: halts outside of VMX operation until INIT,
-   * with the lock released. Never comes back. The guest's state in the VMCS is lost.
-   */
-  park(registers: Registers, last: bool): void {
-    this.watch(false, false);
-    vmwrite(V.GUEST_ACTIVITY, ACTIVE);
-    if (!this.blockNmis(registers)) unreachable();
-    this.tables.mapMemory(false);
-    this.begin(last);
-    this.code.bytes3(0xf4, 0xeb, 0xfd); // HLT, again
-    this.go();
   }
 
   private release(): void {
