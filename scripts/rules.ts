@@ -38,7 +38,7 @@ export const layers: Record<string, Layer> = {
     npm: ["long", "comlink"],
   },
   "packages/cli": {
-    imports: ["packages/machine", "packages/devices", "packages/kit"],
+    imports: ["packages/machine", "packages/devices", "packages/kit", "packages/vmm/host"],
     npm: ["ansi-escapes", "commander", "fast-png", "long"],
     host: true,
   },

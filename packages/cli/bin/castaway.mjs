@@ -14,7 +14,8 @@ const program = sources
       module: new URL("../dist/castaway.mjs", import.meta.url).href,
       blobs: new URL("../dist/blobs/", import.meta.url),
       vmm: async () => ({ bytes: new Uint8Array(readFileSync(new URL("../dist/vmm.elf", import.meta.url))) }),
+      vmmSources: async () => JSON.parse(readFileSync(new URL("../dist/vmm-sources.json", import.meta.url), "utf8")),
     };
 
 const { main } = await import(program.module);
-process.exitCode = await main(process.argv.slice(2), program.blobs, process, program.vmm);
+process.exitCode = await main(process.argv.slice(2), program.blobs, process, program.vmm, program.vmmSources);

@@ -9,21 +9,27 @@ const index = `${cache}/index.json`;
 /** What a bundle depends on beside the sources in it. */
 const tools = ["package-lock.json", "scripts/bundle.mjs", "packages/cli/bin/develop.mjs"];
 
-/** @returns {Promise<{ module: string, blobs: URL, vmm: typeof vmm }>} the program, where firmware and demo disk are, the hypervisor */
+/** @returns {Promise<{ module: string, blobs: URL, vmm: typeof vmm, vmmSources: typeof vmmSources }>} the program, where firmware and demo disk are, the hypervisor */
 export async function program() {
   process.setSourceMapsEnabled(true);
   const blobs = pathToFileURL(`${root}/firmware-blobs/`);
-  return { module: pathToFileURL(cached() ?? (await build())).href, blobs, vmm };
+  return { module: pathToFileURL(cached() ?? (await build())).href, blobs, vmm, vmmSources };
 }
 
 /** The hypervisor's image: that of the last time, unless its sources or its compiler have changed. */
-export async function vmm() {
+export const vmm = async () => (await builder()).vmmImage();
+
+/** What it is compiled from. */
+export const vmmSources = async () => (await builder()).vmmSources();
+
+/** scripts/vmm.ts */
+async function builder() {
   const { bundle } = await import(pathToFileURL(`${root}/scripts/bundle.mjs`).href);
   const folder = `cli-vmm/${Date.now()}-${process.pid}`;
   const [file] = await bundle([`${root}/scripts/vmm.ts`], folder);
-  const { vmmImage } = await import(pathToFileURL(file).href);
+  const module = await import(pathToFileURL(file).href);
   rmSync(`${root}/.cache/${folder}`, { recursive: true, force: true });
-  return vmmImage();
+  return module;
 }
 
 /** The bundle of the last start, unless something changed since. */

@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const here = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const root = resolve(here, "../..");
-const { vmm } = await import(pathToFileURL(`${here}/bin/develop.mjs`).href);
+const { vmm, vmmSources } = await import(pathToFileURL(`${here}/bin/develop.mjs`).href);
 const { bundle } = await import(pathToFileURL(`${root}/scripts/bundle.mjs`).href);
 
 const dist = `${here}/dist`;
@@ -15,4 +15,5 @@ const [file] = await bundle([`${root}/packages/cli/src/main.ts`], "prepack");
 cpSync(file, `${dist}/castaway.mjs`);
 cpSync(`${root}/firmware-blobs`, `${dist}/blobs`, { recursive: true });
 writeFileSync(`${dist}/vmm.elf`, (await vmm()).bytes);
+writeFileSync(`${dist}/vmm-sources.json`, JSON.stringify(await vmmSources()));
 cpSync(`${root}/LICENSE`, `${dist}/LICENSE`);

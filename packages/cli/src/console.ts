@@ -1,5 +1,5 @@
 /** What commands that run a machine share: the process around them, its clock, and the files that they write. */
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Machine } from "castaway";
 import { fileError } from "./exit.ts";
@@ -21,6 +21,8 @@ export interface Console {
   readonly blobs: URL;
   /** The project's hypervisor: built if its sources have changed. */
   readonly vmm: () => Promise<Program>;
+  /** The texts that it is compiled from, by path. */
+  readonly vmmSources: () => Promise<Readonly<Record<string, string>>>;
 }
 
 export const clock = {
@@ -60,6 +62,15 @@ export async function saveTo(machine: Machine, path: string): Promise<string> {
 export function writeReport(report: object, path: string, { out }: Console, lineEnds: boolean): void {
   if (path === "-") out.write(`${lineEnds ? "" : "\n"}${JSON.stringify(report)}\n`);
   else writeWhole(path, `${JSON.stringify(report, null, 2)}\n`);
+}
+
+/** @throws UserError */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw fileError("read", path, error);
+  }
 }
 
 /** Better before a long run than after it. @throws UserError */

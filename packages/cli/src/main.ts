@@ -7,11 +7,15 @@ import { deploy } from "./deploy/deploy.ts";
 import { deployCommand } from "./deploy/options.ts";
 import { EXIT, explain, UserError } from "./exit.ts";
 import { bootCommand } from "./options.ts";
+import { build } from "./vmm/build.ts";
+import { vmmCommand } from "./vmm/options.ts";
+import { profile } from "./vmm/profile.ts";
 
 /**
  * @param args of the command line, from the command's name on
  * @param blobs where firmware and demo disk are: a folder, with "/" at its end
  * @param vmm gives the project's hypervisor, built if need be
+ * @param vmmSources gives what it is built from
  * @returns the exit code
  */
 export async function main(
@@ -19,8 +23,9 @@ export async function main(
   blobs: URL,
   { stdin, stdout, stderr }: Pick<NodeJS.Process, "stdin" | "stdout" | "stderr"> = process,
   vmm: () => Promise<Program> = noProgram,
+  vmmSources: Console["vmmSources"] = noSources,
 ): Promise<number> {
-  const console: Console = { in: stdin, out: stdout, err: stderr, blobs, vmm };
+  const console: Console = { in: stdin, out: stdout, err: stderr, blobs, vmm, vmmSources };
   let code: number = EXIT.done;
   const program = new Command("castaway")
     .description("A PC in pure TypeScript.")
@@ -39,8 +44,19 @@ export async function main(
     bootCommand(async (options) => {
       code = await boot(options, console);
     }),
+    vmmCommand({
+      build: async (options) => {
+        code = await build(options, console);
+      },
+      profile: async (log, options) => {
+        code = profile(log, options, console);
+      },
+    }),
   ];
-  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of commands) {
+    program.addCommand(command.copyInheritedSettings(program));
+    for (const inner of command.commands) inner.copyInheritedSettings(program);
+  }
   try {
     await program.parseAsync(args, { from: "user" });
     return code;
@@ -53,3 +69,4 @@ export async function main(
 }
 
 const noProgram = () => Promise.reject(new UserError("there is no hypervisor here; give one with --vmm FILE"));
+const noSources = () => Promise.reject(new UserError("the hypervisor's sources are not here"));

@@ -10,6 +10,8 @@ export const PAGE_TABLES = 0x10000;
 export const STACK_GUARD = 0x1a000,
   STACK_BOTTOM = 0x1b000,
   STACK_TOP = 0x2b000;
+/** Each other processor's, of which guest/core/start-processors.ts takes care. */
+export const AP_STACK_BYTES = 0x4000;
 /** Conventional memory that is mapped to itself, for what runs in real mode. */
 export const LOW_WINDOW = 0x80000,
   LOW_WINDOW_END = 0xa0000;

@@ -1,9 +1,11 @@
 /** The VMM as bytes, built from sources, with what debuggers and traces need to know of it. */
 import {
+  CompileError,
   compileSources,
   type Image,
   type ImageSymbol,
   type LineRow,
+  layout,
   makeImage,
   type Sources,
 } from "@castaway/vmm/compiler";
@@ -34,7 +36,12 @@ export async function buildVmm(options: BuildOptions): Promise<VmmImage> {
   const extensions = await extensionsOf(options);
   const placed = Object.fromEntries(Object.entries(extensions).map(([path, text]) => [`${FOLDER}/${path}`, text]));
   const { wasm, map } = await compileSources({ ...sources, ...placed }, [entry, ...Object.keys(placed)]);
-  return new VmmImage(makeImage(wasm, map, { recursion }));
+  const image = new VmmImage(makeImage(wasm, map, { recursion }));
+  for (const { used, room } of Object.values(image.stacks)) {
+    if (used <= room) continue;
+    throw new CompileError([{ message: `a stack needs ${used} of ${room} bytes`, file: null, line: 0 }]);
+  }
+  return image;
 }
 
 async function extensionsOf({ extensions = {}, readFile }: BuildOptions): Promise<Sources> {
@@ -46,6 +53,12 @@ async function extensionsOf({ extensions = {}, readFile }: BuildOptions): Promis
   return Object.fromEntries(await Promise.all(extensions.map(read)));
 }
 const isList = (value: Sources | readonly string[]): value is readonly string[] => Array.isArray(value);
+
+/** The most that is ever used of a stack, with an exception at the deepest point, and what there is; in bytes. */
+export interface StackUse {
+  readonly used: number;
+  readonly room: number;
+}
 
 /** An image with its symbols; addresses are linear ones. */
 export class VmmImage {
@@ -67,6 +80,15 @@ export class VmmImage {
     this.size = size;
   }
 
+  /** The first processor's stack, and that of each other: calls by pointer are included. */
+  get stacks(): { readonly first: StackUse; readonly others: StackUse } {
+    const of = (name: string) => this.symbols.find((one) => one.name === name)?.stack ?? 0;
+    const exception = of("vectors");
+    return {
+      first: { used: of("boot") + exception, room: layout.STACK_TOP - layout.STACK_BOTTOM },
+      others: { used: of("apStart") + exception, room: layout.AP_STACK_BYTES },
+    };
+  }
   /** @throws Error if there is no symbol of that name */
   symbol(name: string): ImageSymbol {
     const symbol = this.symbols.find((one) => one.name === name);

@@ -8,7 +8,7 @@ profile 128 12
 profile r 0 0+2
 profile w 500 1+4
 the disk is complete
-profile r 950 4+1
+[   2.1] vmm: profile r 950 4+1
 profile end 7 1
 profile r 1000 11+1
 profile end 8 1

@@ -18,14 +18,16 @@ export interface Profile {
   readonly writes: number;
 }
 
-/** Reads a log that has other lines too. @returns null if it has no profile */
+/** Reads a log that has other lines too, as they come or behind something else, as `castaway deploy` prints them. @returns null if it has no profile */
 export function parseProfile(log: string): Profile | null {
-  const title = /^profile (\d+) (\d+)$/m.exec(log);
+  const title = /(?<!\S)profile (\d+) (\d+)$/m.exec(log);
   if (title === null) return null;
-  const touches = [...log.matchAll(/^profile ([rw]) (\d+) (\d+)\+(\d+)$/gm)].map(([, kind, time, first, count]) => {
-    return { microseconds: Number(time), write: kind === "w", first: Number(first), count: Number(count) };
-  });
-  const [reads, writes] = [...log.matchAll(/^profile end (\d+) (\d+)$/gm)].at(-1)?.slice(1).map(Number) ?? [0, 0];
+  const touches = [...log.matchAll(/(?<!\S)profile ([rw]) (\d+) (\d+)\+(\d+)$/gm)].map(
+    ([, kind, time, first, count]) => {
+      return { microseconds: Number(time), write: kind === "w", first: Number(first), count: Number(count) };
+    },
+  );
+  const [reads, writes] = [...log.matchAll(/(?<!\S)profile end (\d+) (\d+)$/gm)].at(-1)?.slice(1).map(Number) ?? [0, 0];
   return { unitSectors: Number(title[1]), units: Number(title[2]), touches, reads: reads!, writes: writes! };
 }
 
