@@ -5,6 +5,7 @@ import {
   type BlobReader,
   Laboratory,
   loadDemoDisk,
+  ms,
   type PhaseStart,
   Runner,
   traceDeployment,
@@ -61,11 +62,13 @@ export async function deploy(options: DeployOptions, console: Console): Promise<
   greet(options, gdb, console, interactive);
   const began = clock.now();
   if (interactive) tellPhases(lab, verdict, front);
-  const end = await attended(session, front, console).finally(() => {
-    gdb?.close();
-    pcap?.close();
-    trace?.close();
-  });
+  const end = await attended(session, front, console)
+    .then((end) => goOn(lab, front, end))
+    .finally(() => {
+      gdb?.close();
+      pcap?.close();
+      trace?.close();
+    });
   if (options.save !== undefined && !machine.poweredOff) warn(await saveTo(machine, options.save));
   return finish(lab, verdict, end, { options, console, script, hostSeconds: (clock.now() - began) / 1000 });
 }
@@ -164,6 +167,16 @@ function tellPhases(lab: Laboratory, verdict: Verdict, front: Front): void {
       for (const line of summary(lab.report(), verification, verdict.wrongs(verification))) front.note(line);
     });
   });
+}
+
+/** How long a run that was to end with the hypervisor goes on without it, so that no VM exits afterwards means something. */
+const AFTERWARDS = ms(50);
+
+function goOn(lab: Laboratory, front: Front, end: Ending): Ending {
+  if (end.stop.reason !== "watch" || end.stop.detail !== "devirtualized") return end;
+  lab.run({ atMost: AFTERWARDS });
+  front.close();
+  return end;
 }
 
 interface Outcome {
