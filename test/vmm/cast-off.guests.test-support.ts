@@ -310,7 +310,7 @@ export function guest32(
     [STACK, WRITABLE],
   ] as const)
     tables.map(BigInt(base + page), page, flags);
-  if (paging !== null) tables.map(BigInt(base + APIC_AT), APIC, WRITABLE);
+  if (paging !== null) tables.map(BigInt(base + APIC_AT), APIC, WRITABLE).map(BigInt(base + TABLES), TABLES, WRITABLE);
   const flat = (name: string, selector: number) => segment(name, selector, 0xc093);
   return {
     scratch: [STACK],
@@ -355,6 +355,8 @@ export function guest32(
   };
 }
 
+/** The first entries of its tables. */
+export const TABLES_32 = (KERNEL_32 + TABLES) | 0;
 export const APIC_32 = (KERNEL_32 + APIC_AT) | 0,
   TICKS_32 = (KERNEL_32 + STACK) | 0;
 /** IRETD to virtual-8086 mode: 1000:0000, stack at 1100:0FF0, data at 1100. */

@@ -186,6 +186,19 @@ test("an NMI that comes on the way waits for the guest's handler", () => {
   assert.equal(differences(wanted, got, guest), ["the byte at 450070 is 1, not 0"]);
 });
 
+test("tables of PAE paging that were changed without being loaded: the guest is left when they are again what is in use", () => {
+  const entry = memory(null, G.TABLES_32 + 16);
+  const program = (asm: Assembler, data: number) => {
+    asm.storeConstant(entry, 2, 4);
+    mix(asm, data, ROUNDS, () => mix(asm.storeConstant(entry, 0, 4), data, ROUNDS));
+  };
+  const guest = G.guest32("pae", program),
+    got = runCastOff(image, guest, 40);
+  assert.equal(differences(runBare(guest), got, guest), []);
+  assert.not(got.isVirtualized);
+  assert.ok(got.refusals[REFUSALS.indexOf("mode")]! > 0, describe(got.refusals));
+});
+
 test("the last processor erases the hypervisor, but for page tables and the ways out", () => {
   for (const name of ["64-bit", "real mode"]) {
     const [guest, wanted] = bare(name),

@@ -26,6 +26,7 @@ import { IF, Interrupted, Refusal } from "./context.ts";
 import {
   ALIAS,
   CS,
+  DESCRIPTORS,
   DS,
   ES,
   GS,
@@ -226,6 +227,7 @@ export class CastOff {
   }
   /** Nothing may be read from the VMCS any more. */
   private go(): void {
+    if (this.code.length > DESCRIPTORS) unreachable();
     invept(ALL_CONTEXTS, this.descriptor);
     invvpid(ALL_CONTEXTS, this.descriptor);
     vmclear(this.vmcs);

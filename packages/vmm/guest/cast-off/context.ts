@@ -13,7 +13,8 @@ import { Segments } from "./segments.ts";
 const PE: u64 = 1;
 const PG: u64 = 1 << 31;
 const PAE: u64 = 1 << 5;
-const LA57: u64 = 1 << 12;
+/** Bits of CR4 that the way out knows what to do about: not LA57, CET, FRED. */
+const KNOWN_CR4: u64 = 0x776fff;
 /** TF, RF, VIF, VIP: what cannot be loaded, or not without an effect on the way. */
 const HELD_FLAGS: u64 = (1 << 8) | (1 << 16) | (1 << 19) | (1 << 20);
 const VM: u64 = 1 << 17;
@@ -37,7 +38,7 @@ export enum Refusal {
   SEGMENTS,
   /** Its next instruction leaves no register free for the way. */
   INSTRUCTION,
-  /** A mode that no way leads to: five levels of tables, 32-bit code at level 0 of a 64-bit system, tables that have changed. */
+  /** What no way leads to: five levels of tables, CET, 32-bit code at level 0 of a 64-bit system, tables that have changed. */
   MODE,
   /** INIT or SIPI, or the processor waits for one. */
   STARTING,
@@ -127,7 +128,7 @@ export class Interrupted {
   }
   private refusesProtected(): Refusal {
     if (!this.segments.areLoadable()) return Refusal.SEGMENTS;
-    if ((this.cr4 & LA57) !== 0 || (this.isLong && this.bits !== 64)) return Refusal.MODE;
+    if ((this.cr4 & ~KNOWN_CR4) !== 0 || (this.isLong && this.bits !== 64)) return Refusal.MODE;
     if (!this.isLong && this.cr3 > GUEST_PHYSICAL_32) return Refusal.MODE;
     if (!this.isPaged) return Refusal.NONE;
     if (!this.isLong && this.isPae && !this.tablesAreLoaded()) return Refusal.MODE;
