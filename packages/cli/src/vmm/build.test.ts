@@ -98,7 +98,7 @@ test("a profile is drawn", async () => {
     "[   2.1] vmm: profile 128 6\n[   2.1] vmm: profile r 5 1+2\n[   2.2] vmm: profile end 3 0\n",
   );
   const { code, out } = await castaway(blobs, "vmm", "profile", log, "--columns", "3");
-  assert.equal([code, out], [0, "·99\n···\na character: 64 KiB; 0 to 9: tenths of 0.000 s\n3 reads, 0 writes\n"]);
+  assert.equal([code, out], [0, "·99\n···\na character: 64 KiB; 0 to 9: tenths of 0.000 s\nreads: 3, writes: 0\n"]);
   const none = await castaway(blobs, "vmm", "profile", file("none.log", "nothing\n"));
   assert.is(none.code, 2);
   assert.match(none.err, /none\.log has no profile; castaway deploy --log 1 prints it/);

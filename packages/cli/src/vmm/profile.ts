@@ -11,6 +11,6 @@ export function profile(path: string, options: ProfileOptions, { out }: Console)
     throw new UserError(
       `${path} has no profile; castaway deploy --log 1 prints it, with the extension access-profiler.ts`,
     );
-  out.write(`${drawProfile(found, options)}\n${found.reads} reads, ${found.writes} writes\n`);
+  out.write(`${drawProfile(found, options)}\nreads: ${found.reads}, writes: ${found.writes}\n`);
   return EXIT.done;
 }
