@@ -57,6 +57,8 @@ const PCIDE: u64 = 1 << 17;
 const PCID: u64 = 0xfff;
 const PG: u64 = 1 << 31;
 const ALL_CONTEXTS: u32 = 2;
+/** Activity state [SDM 3C 24.4.2]. */
+const ACTIVE: u64 = 0;
 const BLOCKED_BY_NMI: u64 = 8;
 const MONITOR_TRAP: u32 = 1 << 27;
 const EXTERNAL_EXITING: u32 = 1;
@@ -234,6 +236,19 @@ export class CastOff {
     jump(this.page, 0);
   }
 
+  /**
+   * For a processor that only INIT wakes: halts outside of VMX operation, with the lock released. Never comes back. The guest's
+   * state in the VMCS is lost.
+   */
+  park(registers: Registers, last: bool): void {
+    this.watch(false, false);
+    vmwrite(V.GUEST_ACTIVITY, ACTIVE);
+    while (!this.blockNmis(registers)) {} // what comes before that is an INIT or a SIPI, and no more than what is to be
+    this.tables.mapMemory(false);
+    this.begin(last);
+    this.code.bytes3(0xf4, 0xeb, 0xfd); // HLT, again
+    this.go();
+  }
   private release(): void {
     this.code.move(RAX, ALIAS + physicalOf(this.lock));
     this.code.bytes2(0xc7, 0x00); // MOV dword [RAX], 0

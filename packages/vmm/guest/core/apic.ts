@@ -8,7 +8,7 @@ const ID: u64 = 0x20;
 const ICR_LOW: u64 = 0x300;
 const ICR_HIGH: u64 = 0x310;
 const X2APIC_ID: u32 = 0x802;
-const X2APIC_ICR: u32 = 0x830;
+export const X2APIC_ICR: u32 = 0x830;
 const PENDING: u32 = 1 << 12;
 /** Edge-triggered, asserted, physical destination. */
 const INIT: u32 = 0x4500;

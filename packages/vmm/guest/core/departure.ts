@@ -7,12 +7,14 @@
  * in; it leaves VMX operation, and an INIT lets it wait as before. A SIPI of the guest's would be lost in between: until
  * that is over, processors that want to send one are held at the instruction. For that they must lose a right, so each has
  * to drop what it has cached of EPT first.
+ *
+ * A processor that gets an INIT when others have left already stays until it has got its SIPI: nobody could hold that back.
  */
 import { DeploymentDone } from "../api/disk.ts";
 import { log, tells } from "../log.ts";
 import { allocate } from "../memory.ts";
 import { invept, vmread } from "../x86.ts";
-import { apicPage, sendInit, sendStartUp, waitNanoseconds } from "./apic.ts";
+import { apicPage, sendInit, sendStartUp, waitNanoseconds, X2APIC_ICR } from "./apic.ts";
 import { UNCACHEABLE } from "./ept.ts";
 import { Hypervisor } from "./hypervisor.ts";
 import { VirtualProcessor } from "./processor.ts";
@@ -32,7 +34,6 @@ export enum Stage {
   LEAVING,
 }
 
-const X2APIC_ICR: u32 = 0x830;
 const ALL_CONTEXTS: u32 = 2;
 const START_UP_VECTOR: u64 = <u64>START_PAGE >> 12;
 /** How long an INIT takes to arrive, in ns: it has been accepted when the sender's APIC is idle again. */
@@ -133,6 +134,10 @@ export class Departure extends DeploymentDone {
     this.stage = Stage.LEAVING;
   }
 
+  /** Have all processors but one left? Those that wait for a SIPI leave first. */
+  get isLast(): bool {
+    return this.countOf(false) + this.countOf(true) === 1;
+  }
   /** How many processors are there still, those that wait for a SIPI or the others. */
   countOf(parked: bool): u32 {
     const all = this.processors!.all;

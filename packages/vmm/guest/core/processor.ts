@@ -10,7 +10,7 @@ import { Refusal } from "../cast-off/context.ts";
 import { allocate, physicalOf } from "../memory.ts";
 import { panic } from "../panic.ts";
 import {
-  jump,
+  out8,
   physWrite32,
   rdmsr,
   rdtsc,
@@ -26,13 +26,11 @@ import {
   writeCr0,
   writeCr4,
 } from "../x86.ts";
-import { apicId, sendInit } from "./apic.ts";
 import { allowVmx, CR0_FIXED0, CR0_FIXED1, CR4_FIXED0, CR4_FIXED1 } from "./controls.ts";
 import { Stage } from "./departure.ts";
 import { Hypervisor } from "./hypervisor.ts";
 import { Registers } from "./registers.ts";
 import { setUpVmcs } from "./setup.ts";
-import { START_PAGE } from "./start-processors.ts";
 import * as V from "./vmcs.ts";
 
 const PAGE: u32 = 4096;
@@ -46,8 +44,12 @@ const WATCH: u64 = 10_000_000;
 /** The same when it is leaving: every processor has to come by soon. */
 const HURRY: u64 = 50_000;
 const WAIT_FOR_SIPI: u64 = 3;
-/** CLI, HLT, and a jump back to HLT. */
-const PARK: u32 = 0xfdebf4fa;
+/** An INIT for the first processor means that the machine begins anew (R2.16) [ICH9 13.7.5]. */
+const RESET_CONTROL: u32 = 0xcf9;
+const RESET: u32 = 6;
+const IF: u64 = 0x200;
+/** Halted with interrupts off for so many times of {@link WATCH}, a processor is taken to be halted until INIT. */
+const DEAD: u32 = 20;
 /** What `vmEnter` returns. */
 const EXITED: u32 = 0;
 
@@ -61,6 +63,7 @@ export class VirtualProcessor {
   parked: bool = false;
   /** It can leave when an interrupt comes, which exits. */
   private waits: bool = false;
+  private deadTime: u32 = 0;
   /** Out of VMX operation for good. */
   gone: bool = false;
   /** The departure's: it has been told to leave; it has dropped what it had cached of EPT. */
@@ -118,36 +121,31 @@ export class VirtualProcessor {
 
   private onExit(): void {
     const departure = this.hypervisor.departure;
+    if (this.index === 0 && <u32>vmread(V.EXIT_REASON) === V.EXIT_INIT) out8(RESET_CONTROL, RESET);
     if (departure.stage === Stage.LEAVING) this.tryToLeave();
     if (departure.isCalled()) this.retire();
     if (!departure.holdsBack() && !CastOff.isOwnExit()) this.hypervisor.exits.handle(this.registers);
     this.parked = vmread(V.GUEST_ACTIVITY) === WAIT_FOR_SIPI;
-    if (this.parked && departure.stage === Stage.LEAVING) this.retire();
     departure.step(this);
   }
 
   /** Comes back if the guest cannot go on by itself yet. */
   private tryToLeave(): void {
     const departure = this.hypervisor.departure,
-      last = departure.countOf(false) === 1;
+      last = departure.isLast;
     this.gone = true;
     const refusal = this.castOff.attempt(this.registers, last);
     this.gone = false;
     this.waits = refusal === Refusal.HALTED || refusal === Refusal.USER;
+    const isDead = refusal === Refusal.HALTED && (vmread(V.GUEST_RFLAGS) & IF) === 0;
+    this.deadTime = isDead ? this.deadTime + 1 : 0;
+    if (this.deadTime > DEAD) this.retire();
   }
-  /**
-   * Leaves VMX operation in a state that the next INIT ends: the departure sends it; but if the guest has parked the processor
-   * when the others may have left already, it is this processor that does.
-   */
+  /** Leaves VMX operation in a state that only INIT ends. Never comes back. */
   private retire(): void {
-    const lock = this.hypervisor.lock,
-      alone = this.hypervisor.departure.stage === Stage.LEAVING;
-    store<u32>(START_PAGE, PARK);
-    lock.release();
-    this.leaveVmx();
+    const last = this.hypervisor.departure.isLast;
     this.gone = true;
-    if (alone) sendInit(apicId());
-    jump(START_PAGE, 0);
+    this.castOff.park(this.registers, last);
   }
 
   /** Does what is due, if that is this processor's to do. @returns when to come back at the latest, in ns from now */

@@ -74,6 +74,7 @@ export class Processors {
     processor.enterVmx();
     processor.makeGuest();
     vmwrite(V.GUEST_ACTIVITY, WAIT_FOR_SIPI);
+    processor.parked = true;
     physWrite32(this.arrived, index);
     processor.run();
   }
