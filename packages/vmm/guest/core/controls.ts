@@ -62,8 +62,8 @@ export const exitControls = (): u32 =>
   fitted(EXIT, HOST_64 | SAVE_DEBUG | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER);
 export const entryControls = (): u32 => fitted(ENTRY, LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
 
-/** Bits of EPT_VPID_CAP: four levels, write-back, pages of 2 MiB and 1 GiB, INVEPT of one context, INVVPID of one. */
-const EPT_NEEDED: u64 = (1 << 6) | (1 << 14) | (1 << 16) | (1 << 17) | (1 << 20) | (1 << 25);
+/** Bits of EPT_VPID_CAP: four levels, write-back, pages of 2 MiB and 1 GiB; INVEPT and INVVPID, of all contexts. */
+const EPT_NEEDED: u64 = (1 << 6) | (1 << 14) | (1 << 16) | (1 << 17) | (1 << 20) | (1 << 26) | (1 << 32) | (1 << 42);
 
 /** IA32_FEATURE_CONTROL of this processor is locked with VMX on, if it was open [SDM 3C 23.7]. */
 export function allowVmx(): void {
