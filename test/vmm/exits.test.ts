@@ -196,6 +196,39 @@ function run(r: Rig, hex: string, physical: bigint, more: Partial<Record<FieldNa
   return r.exit(EXIT.eptViolation, { ...FLAT, GUEST_PHYSICAL_ADDRESS: physical, GUEST_INTERRUPTIBILITY: 1n, ...more });
 }
 
+/** Qualification of a string instruction at CFC, its address size and segment. */
+const string = (kind: "ins" | "outs", bytes: number, { repeated = false, address = 1, segment = 3 } = {}) => ({
+  ...FLAT,
+  EXIT_QUALIFICATION: BigInt(0x0cfc0010 | (kind === "ins" ? 8 : 0) | (repeated ? 0x20 : 0) | (bytes - 1)),
+  EXIT_INSTRUCTION_INFO: BigInt((address << 7) | (segment << 15)),
+});
+
+test("INS and OUTS of mediated ports go an element at a time, and repeat until RCX is 0", () => {
+  const r = new Rig();
+  r.machine.dma.write(0x2000, Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+  r.set({ rsi: 0x2000n, rcx: 2n });
+  r.exit(EXIT.io, string("outs", 4, { repeated: true }));
+  assert.equal([r.get("rsi"), r.get("rcx"), r.field("GUEST_RIP")], [0x2004n, 1n, 0x1000n]);
+  r.exit(EXIT.io, string("outs", 4, { repeated: true }));
+  assert.equal([r.get("rsi"), r.get("rcx"), r.field("GUEST_RIP")], [0x2008n, 0n, 0x1002n]);
+  assert.equal(r.calls, ["out cfc 4 4030201", "out cfc 4 8070605"]);
+  r.answer = 0xbbaan;
+  r.set({ rdi: 0xffff3000n, rcx: 0x10005n });
+  r.exit(EXIT.io, { ...string("ins", 2, { repeated: true, address: 0 }), GUEST_RFLAGS: 0x402n });
+  assert.equal([r.get("rdi"), r.get("rcx"), r.field("GUEST_RIP")], [0xffff2ffen, 0x10004n, 0x1000n]);
+  assert.equal([...r.machine.peek(0x3000, 2)], [0xaa, 0xbb]);
+  r.exit(EXIT.io, string("ins", 1));
+  assert.is(r.field("GUEST_RIP"), 0x1002n);
+});
+
+test("an element that the guest's memory refuses is its exception, and the port is left alone", () => {
+  const r = new Rig().set({ rsi: 0x2000n });
+  r.exit(EXIT.io, { ...string("outs", 4, { segment: 4 }), GUEST_FS_LIMIT: 0x2002n });
+  assert.equal([r.field("ENTRY_INTERRUPTION_INFO"), r.get("rsi"), r.calls], [GP, 0x2000n, []]);
+  r.exit(EXIT.io, { ...string("ins", 4), GUEST_CR0: 0x80000031n, GUEST_CR3: 0x5000n });
+  assert.equal([r.field("ENTRY_INTERRUPTION_INFO"), r.calls], [0x80000b0en, []]);
+});
+
 test("a driver's accesses to mediated registers are emulated, and the guest goes on behind them (R4.4)", () => {
   const r = new Rig();
   r.answer = 0xcafen;

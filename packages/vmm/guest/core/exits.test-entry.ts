@@ -57,11 +57,8 @@ registry.interceptPorts(0xcf8, 8, new TestPorts());
 registry.interceptMsr(0x1b, new TestMsr());
 registry.interceptHypercalls(new TestCall());
 registry.interceptCpuid(new TestCpuid());
-const exits = new Exits(
-  registry,
-  new MemoryExits(registry, 0x300_0000, 0x400_0000, (<u64>1) << 39),
-  new PortExits(registry),
-);
+const seenMemory = new MemoryExits(registry, 0x300_0000, 0x400_0000, (<u64>1) << 39);
+const exits = new Exits(registry, seenMemory, new PortExits(registry, seenMemory));
 const general = heap.alloc(offsetof<Registers>());
 memory.fill(general, 0, offsetof<Registers>());
 

@@ -96,7 +96,8 @@ export class Exits {
         return true;
       case V.EXIT_IO:
         this.touched = true;
-        return this.ports.handle(registers);
+        this.ports.handle(registers);
+        return true;
       case V.EXIT_CPUID:
         return this.onCpuid(registers);
       case V.EXIT_RDMSR:

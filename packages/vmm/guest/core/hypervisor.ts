@@ -44,11 +44,8 @@ export class Hypervisor {
     this.ept = new Ept(reach);
     setTypes(this.ept, new MemoryTypes(), reach);
     this.ept.hide(hidden, hidden + HIDDEN_BYTES, blank);
-    this.exits = new Exits(
-      registry,
-      new MemoryExits(registry, hidden, hidden + HIDDEN_BYTES, reach),
-      new PortExits(registry),
-    );
+    const memory = new MemoryExits(registry, hidden, hidden + HIDDEN_BYTES, reach);
+    this.exits = new Exits(registry, memory, new PortExits(registry, memory));
     this.departure = new Departure(this);
     shared.eptPointer = this.ept.pointer;
     shared.ioBitmapA = this.ports.a;

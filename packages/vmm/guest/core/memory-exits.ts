@@ -7,7 +7,7 @@ import { Emulator, Outcome } from "../emulate/emulate.ts";
 import { EFER_LMA, GuestContext, GuestRegisters } from "../emulate/guest.ts";
 import { Refusal } from "../emulate/instruction.ts";
 import { GuestMemory } from "../emulate/memory.ts";
-import { PAGE_FAULT } from "../emulate/operand.ts";
+import { Exception, PAGE_FAULT } from "../emulate/operand.ts";
 import { log, logHex } from "../log.ts";
 import { cpuid, vmread, vmwrite, writeCr2 } from "../x86.ts";
 import { injectException, injectExceptionWithCode, isDelivering } from "./events.ts";
@@ -51,10 +51,10 @@ export class MediatedMemory extends GuestMemory {
 
 export class MemoryExits {
   readonly memory: MediatedMemory;
-  private context: GuestContext;
+  readonly context: GuestContext;
   /** The guest's registers, copied, since an emulator belongs to no processor. */
   private general: usize;
-  private registers: GuestRegisters;
+  readonly registers: GuestRegisters;
   private emulator: Emulator;
   /** How often the guest has been sent back in a row: its page tables had changed under the instruction. */
   private retries: u32 = 0;
@@ -87,12 +87,13 @@ export class MemoryExits {
       return false;
     }
     this.retries = 0;
-    if (outcome === Outcome.EXCEPTION) this.raise();
+    if (outcome === Outcome.EXCEPTION) this.raise(this.emulator.exception);
     else this.giveBack(registers);
     return true;
   }
 
-  private take(registers: Registers): void {
+  /** The guest as it was interrupted. */
+  take(registers: Registers): void {
     const context = this.context,
       guest = this.registers;
     memory.copy(this.general, changetype<usize>(registers), offsetof<Registers>());
@@ -113,7 +114,8 @@ export class MemoryExits {
     }
   }
 
-  private giveBack(registers: Registers): void {
+  /** What an instruction has changed of it. */
+  giveBack(registers: Registers): void {
     const guest = this.registers;
     memory.copy(changetype<usize>(registers), this.general, offsetof<Registers>());
     vmwrite(V.GUEST_RSP, guest.get(4));
@@ -123,8 +125,7 @@ export class MemoryExits {
     if ((guest.rflags & TF) !== 0) vmwrite(V.GUEST_PENDING_DEBUG, vmread(V.GUEST_PENDING_DEBUG) | SINGLE_STEP);
   }
 
-  private raise(): void {
-    const exception = this.emulator.exception;
+  raise(exception: Exception): void {
     if (exception.vector === PAGE_FAULT) writeCr2(exception.address);
     if (((WITH_CODE >> exception.vector) & 1) !== 0) injectExceptionWithCode(exception.vector, exception.errorCode);
     else injectException(exception.vector);

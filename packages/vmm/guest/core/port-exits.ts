@@ -2,32 +2,51 @@
 import { Registry } from "../api/registry.ts";
 import { in8, in16, in32, out8, out16, out32, vmread } from "../x86.ts";
 import { skip } from "./exits.ts";
+import { MemoryExits } from "./memory-exits.ts";
 import { Registers } from "./registers.ts";
+import { StringIo } from "./string-io.ts";
 import * as V from "./vmcs.ts";
 
 const IN: u32 = 8;
 const STRING: u32 = 16;
 
 export class PortExits {
-  constructor(private registry: Registry) {}
+  private readonly strings: StringIo;
 
-  /** False for INS and OUTS: no mediated register is accessed by strings. */
-  handle(registers: Registers): bool {
+  constructor(
+    private registry: Registry,
+    memory: MemoryExits,
+  ) {
+    this.strings = new StringIo(memory);
+  }
+
+  handle(registers: Registers): void {
     const qualification = <u32>vmread(V.EXIT_QUALIFICATION),
       bytes = (qualification & 7) + 1,
       port = qualification >> 16;
-    if ((qualification & STRING) !== 0) return false;
-    const mediator = this.registry.portAt(port);
-    if ((qualification & IN) !== 0) {
-      const value = mediator !== null ? mediator.read(port, bytes) : readPort(port, bytes);
-      registers.rax = merged(registers.rax, value, bytes);
-    } else {
-      const value = truncated(<u32>registers.rax, bytes);
-      if (mediator !== null) mediator.write(port, bytes, value);
-      else writePort(port, bytes, value);
+    if ((qualification & STRING) !== 0) {
+      this.moveElement(registers, qualification, port, bytes);
+      return;
     }
+    if ((qualification & IN) !== 0) registers.rax = merged(registers.rax, this.read(port, bytes), bytes);
+    else this.write(port, bytes, truncated(<u32>registers.rax, bytes));
     skip();
-    return true;
+  }
+  private moveElement(registers: Registers, qualification: u32, port: u32, bytes: u32): void {
+    const strings = this.strings;
+    if (!strings.begin(registers, qualification, bytes)) return;
+    if ((qualification & IN) !== 0) strings.operand.write(this.read(port, bytes));
+    else this.write(port, bytes, <u32>strings.operand.read());
+    strings.end(registers);
+  }
+  private read(port: u32, bytes: u32): u32 {
+    const mediator = this.registry.portAt(port);
+    return mediator !== null ? mediator.read(port, bytes) : readPort(port, bytes);
+  }
+  private write(port: u32, bytes: u32, value: u32): void {
+    const mediator = this.registry.portAt(port);
+    if (mediator !== null) mediator.write(port, bytes, value);
+    else writePort(port, bytes, value);
   }
 }
 /** RAX after a value of `bytes` bytes came into its lower part: 32 bits clear the upper half. */

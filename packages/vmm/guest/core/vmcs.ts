@@ -35,6 +35,7 @@ export const EXIT_INTERRUPTION_INFO: u32 = 0x4404;
 export const IDT_VECTORING_INFO: u32 = 0x4408;
 export const IDT_VECTORING_ERROR_CODE: u32 = 0x440a;
 export const EXIT_INSTRUCTION_LENGTH: u32 = 0x440c;
+export const EXIT_INSTRUCTION_INFO: u32 = 0x440e;
 export const EXIT_QUALIFICATION: u32 = 0x6400;
 export const GUEST_LINEAR_ADDRESS: u32 = 0x640a;
 
