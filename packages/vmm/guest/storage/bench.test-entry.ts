@@ -1,5 +1,6 @@
 /** The mediator on a bench: V8's side is the guest, the controller and the network. */
-import { DeploymentDone } from "../api/disk.ts";
+import { CopyPolicy, DeploymentDone, DiskObserver } from "../api/disk.ts";
+import { Registry } from "../api/registry.ts";
 import { Blocks } from "../deploy/blocks.ts";
 import { Copier } from "../deploy/copier.ts";
 import { Deployment } from "../deploy/deployment.ts";
@@ -201,4 +202,48 @@ export function fetchArrived(at: i32): void {
   const read = network.reads[at]!;
   network.remove(at);
   read.sink.arrived(read);
+}
+
+// ---- an extension ----
+
+/** Copies the last empty block, and none before block 2. */
+class Backwards extends CopyPolicy {
+  next(blocks: Blocks, _now: u64): i64 {
+    for (let n = <i64>blocks.count - 1; n >= 2; n--) {
+      if (!blocks.isLocal(n) && transfers!.of(<u32>n) === null) return n;
+    }
+    return -1;
+  }
+}
+/** The last command that the guest issued, and how many. */
+class Last extends DiskObserver {
+  count: u32 = 0;
+  lba: u64 = 0;
+  sectors: u32 = 0;
+  write: bool = false;
+  onCommand(write: bool, lba: u64, sectors: u32): void {
+    this.count++;
+    this.lba = lba;
+    this.sectors = sectors;
+    this.write = write;
+  }
+}
+const last = new Last();
+
+export function extend(): void {
+  const registry = new Registry();
+  registry.copyChoice = copier!.choice;
+  registry.setCopyPolicy(new Backwards());
+  registry.observeDisk(last);
+  port!.registry = registry;
+}
+export function observed(): u32 {
+  return last.count;
+}
+export function observedLba(): u64 {
+  return last.lba;
+}
+/** Sectors, with bit 16 set for a write. */
+export function observedSectors(): u32 {
+  return last.sectors | (last.write ? 0x10000 : 0);
 }

@@ -46,6 +46,10 @@ type Guest = {
   fetchSectors(at: number): number;
   fetchBuffer(at: number): number;
   fetchArrived(at: number): void;
+  extend(): void;
+  observed(): number;
+  observedLba(): bigint;
+  observedSectors(): number;
 };
 
 const guest = await compileGuest("storage/bench.test-entry.ts");
