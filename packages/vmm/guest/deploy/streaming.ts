@@ -14,7 +14,6 @@ import { E1000 } from "../net/e1000.ts";
 import { findPciClass, NOWHERE, pciRead32 } from "../pci.ts";
 import { PxSSTS, portStride, portsAt } from "../storage/ahci.ts";
 import { mediateAhci } from "../storage/function.ts";
-import { IndexPair } from "../storage/index-pair.ts";
 import { AhciMediator } from "../storage/mediator.ts";
 import { Port } from "../storage/port.ts";
 import { rdtsc } from "../x86.ts";
@@ -27,7 +26,6 @@ const BAR4: u32 = 0x20;
 const BAR5: u32 = 0x24;
 const ADDRESS: u32 = 0xfffffff0;
 const PORTS: u32 = 0xfffc;
-const PAGE: u64 = 4096;
 /** From BAR 4 on: index and data [AHCI 2.4]; as the SATA capability says it. */
 const PAIR_OFFSET: u32 = 0x10;
 const PxSIG: u32 = 0x24;
@@ -101,7 +99,8 @@ export class Streaming extends Estate {
     if (at === NOWHERE) return false;
     this.controllerAt = at;
     this.abar = pciRead32(at, BAR5) & ADDRESS;
-    this.pair = (pciRead32(at, BAR4) & PORTS) + PAIR_OFFSET;
+    const ports = pciRead32(at, BAR4) & PORTS;
+    this.pair = ports === 0 ? 0 : ports + PAIR_OFFSET;
     return this.abar !== 0;
   }
   private awaitServer(): void {
@@ -177,8 +176,7 @@ export class Streaming extends Estate {
   register(registry: Registry): void {
     const ahci = this.ahci!;
     const deployment = this.deployment!;
-    mediateAhci(registry, this.controllerAt, this.abar, PAGE, ahci);
-    registry.interceptPorts(this.pair, 8, new IndexPair(ahci, this.pair));
+    mediateAhci(registry, this.controllerAt, this.abar, this.pair, ahci);
     registry.doPeriodically(new NetworkPoll(this.client));
     registry.doPeriodically(deployment);
     registry.diskSectors = deployment.visible;

@@ -18,7 +18,7 @@ export function place(delta: u64, bytes: u64): void {
 }
 export function mediate(device: u32, abar: u64): void {
   configuration.attach();
-  mediateAhci(registry, pciAddress(0, device, 0), abar, 0x1000, new AhciMediator(abar));
+  mediateAhci(registry, pciAddress(0, device, 0), abar, 0xc050, new AhciMediator(abar));
 }
 export function guard(): bool {
   guardFwCfg(registry);
@@ -40,6 +40,9 @@ export function memory32(address: u64): u32 {
 }
 export function setMemory32(address: u64, value: u32): void {
   registry.mmioAt(address)!.mediator.write(address, 4, value);
+}
+export function inPort(port: u32, bytes: u32): u32 {
+  return registry.portAt(port)!.read(port, bytes);
 }
 export function outPort(port: u32, bytes: u32, value: u32): void {
   registry.portAt(port)!.write(port, bytes, value);

@@ -14,6 +14,7 @@ type Guest = {
   write(device: number, offset: number, bytes: number, value: number): void;
   memory32(address: bigint): number;
   setMemory32(address: bigint, value: number): void;
+  inPort(port: number, bytes: number): number;
   outPort(port: number, bytes: number, value: number): void;
   twice(): void;
   late(): void;
@@ -83,6 +84,18 @@ test("memory decoding goes off for the guest only", () => {
   assert.equal([read(COMMAND, 2), config.COMMAND, pi()], [0x406, 0x406, ports]);
   assert.ok(vmm.memory32(BigInt(ABAR + 4)) & 0x80000000, "what was written to GHC meanwhile is lost");
   assert.is(read(COMMAND) >>> 16, config.STATUS);
+});
+
+test("the pair of ports answers while the guest decodes ports", () => {
+  const { vmm, write } = rig();
+  const offset = () => vmm.inPort(0xc050, 4);
+  vmm.outPort(0xc050, 4, 0x2c);
+  assert.is(offset(), 0x2c);
+  write(COMMAND, 2, 1);
+  vmm.outPort(0xc050, 4, 0x38);
+  assert.is(offset(), -1);
+  write(COMMAND, 3, 1);
+  assert.is(offset(), 0x2c);
 });
 
 test("messages go to interrupt controllers, nowhere else (R8.3)", () => {

@@ -7,7 +7,7 @@
  * it, pages would have to be taken from all processors while they run.
  */
 import { Course } from "../api/extension.ts";
-import { MmioMediator, PciMediator } from "../api/intercepts.ts";
+import { MmioMediator, PciMediator, PortMediator } from "../api/intercepts.ts";
 import { Registry } from "../api/registry.ts";
 import { log } from "../log.ts";
 import {
@@ -23,8 +23,11 @@ import {
   pciWrite,
   pciWrite32,
 } from "../pci.ts";
+import { IndexPair } from "./index-pair.ts";
 import { AhciMediator } from "./mediator.ts";
 
+const PAGE: u64 = 4096;
+const PAIR_PORTS: u32 = 8;
 const ONES: u32 = 0xffffffff;
 const IO_BAR: u32 = 1;
 const STATUS_CAPABILITIES: u32 = 1 << 20;
@@ -89,6 +92,11 @@ export class AhciFunction extends PciMediator {
   /** Do its registers in memory answer the guest? */
   get decodesMemory(): bool {
     return (this.command & COMMAND_MEMORY) !== 0 && this.powerState === 0;
+  }
+
+  /** Do its ports? */
+  get decodesPorts(): bool {
+    return (this.command & COMMAND_IO) !== 0 && this.powerState === 0;
   }
 
   read(offset: u32, bytes: u32): u32 {
@@ -181,6 +189,22 @@ class AhciWindow extends MmioMediator {
   }
 }
 
+/** The same registers through ports, while these are decoded. */
+class PairWindow extends PortMediator {
+  constructor(
+    private pci: AhciFunction,
+    private pair: IndexPair,
+  ) {
+    super();
+  }
+  read(port: u32, bytes: u32): u32 {
+    return this.pci.decodesPorts ? this.pair.read(port, bytes) : ONES >> (32 - 8 * bytes);
+  }
+  write(port: u32, bytes: u32, value: u32): void {
+    if (this.pci.decodesPorts) this.pair.write(port, bytes, value);
+  }
+}
+
 class HandBack extends Course {
   constructor(private pci: AhciFunction) {
     super();
@@ -190,10 +214,16 @@ class HandBack extends Course {
   }
 }
 
-/** From now on the guest meets the mediator. @param at the controller's bus, device and function @param bytes of its registers */
-export function mediateAhci(registry: Registry, at: u32, abar: u64, bytes: u64, ahci: AhciMediator): void {
+/**
+ * From now on the guest meets the mediator.
+ * @param at the controller's bus, device and function
+ * @param abar its registers in memory, a page
+ * @param pair the first of the two ports that lead there as well; 0: there are none
+ */
+export function mediateAhci(registry: Registry, at: u32, abar: u64, pair: u32, ahci: AhciMediator): void {
   const pci = new AhciFunction(at);
   registry.interceptPci(at, pci);
-  registry.interceptMemory(abar, bytes, new AhciWindow(pci, ahci));
+  registry.interceptMemory(abar, PAGE, new AhciWindow(pci, ahci));
+  if (pair !== 0) registry.interceptPorts(pair, PAIR_PORTS, new PairWindow(pci, new IndexPair(ahci, pair)));
   registry.tell(new HandBack(pci));
 }
