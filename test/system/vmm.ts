@@ -5,7 +5,8 @@ import type { SystemOptions } from "./cpu.ts";
 import { bootVmm, bootWithoutVtx } from "./vmm/boot.ts";
 import { deployByCommand } from "./vmm/command.ts";
 import { concealsItself } from "./vmm/concealment.ts";
-import { type Demo, streamsTheDemo } from "./vmm/demo.ts";
+import { confines } from "./vmm/confinement.ts";
+import { type Demo, leavesTheLoader, streamsTheDemo } from "./vmm/demo.ts";
 import { linesForGdb } from "./vmm/gdb.ts";
 import { hideMemory } from "./vmm/memory-map.ts";
 import { profileBoot } from "./vmm/profile.ts";
@@ -24,12 +25,15 @@ const cases: readonly Case<string>[] = [
   { name: "gdb", about: "gdb reads lines and symbols from both files", play: linesForGdb },
   { name: "command", about: "castaway deploy, its log, report, capture and trace", play: deployByCommand },
   { name: "concealment", about: "what a guest sees: bare, in a virtual machine, afterwards", play: concealsItself },
+  { name: "confinement", about: "a guest and a station are after the hypervisor", play: confines },
   demo("demo", "1 processor", { cpus: 1 }),
   demo("demo-4", "4 processors, reads answered beside a dummy read, blocks of 4 KiB", {
     cpus: 4,
     redirect: "dummy",
     block: 4096,
+    busy: true,
   }),
+  { name: "loader", about: "the hypervisor leaves while SYSLINUX waits", play: leavesTheLoader },
   demo("demo-2", "2 processors, blocks of 1 MiB", { cpus: 2, block: 1 << 20 }, true),
   demo("demo-dummy", "1 processor, reads answered beside a dummy read", { cpus: 1, redirect: "dummy" }, true),
   demo("demo-dummy-1MiB", "the same with blocks of 1 MiB", { cpus: 1, redirect: "dummy", block: 1 << 20 }, true),

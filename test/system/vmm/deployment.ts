@@ -1,5 +1,6 @@
 /** A laboratory for the system tests: firmware and hypervisor of this tree, and what must be true of every deployment. */
 import assert from "node:assert/strict";
+import type { Nanoseconds } from "@castaway/kit";
 import { Laboratory, type LaboratoryOptions } from "castaway";
 import { vmmImage } from "../../../scripts/vmm.ts";
 import { blob } from "../guests/machine.ts";
@@ -24,5 +25,17 @@ export function verified(lab: Laboratory): void {
   assert.ok(verified, `${differences} sectors differ: ${firstDifference?.message}`);
 }
 
-/** Every sector of the image was written to the local disk. */
-export const isLocal = ({ localBytes, image }: Laboratory): boolean => localBytes === image.sectors * image.sectorSize;
+/** Runs until the hypervisor is gone. @throws Error if that takes longer */
+export function untilBare(lab: Laboratory, atMost: Nanoseconds): void {
+  const stop = lab.run({ until: lab.reaches("bare"), atMost });
+  const state = `${lab.phase}, ${lab.localBytes} bytes are local`;
+  assert.equal(lab.phase, "bare", `${stop.reason} ${stop.detail}: ${state}\n${lab.machine.debugLog.text.slice(-500)}`);
+  nothingFound(lab);
+}
+
+/** Nothing of the hypervisor is left: no processor is in VMX operation, and none has left a guest since. @throws Error */
+export function staysBare(lab: Laboratory): void {
+  assert.equal(lab.phase === "off" ? "bare" : lab.phase, "bare");
+  assert.equal(lab.observer.exitsAfter, 0, "VM exits since VMXOFF");
+  for (const { vmx, id } of lab.machine.board.cpu.processors) assert.equal(vmx.vmxonPointer, -1, `processor ${id}`);
+}

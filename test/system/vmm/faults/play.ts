@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { ms, type Nanoseconds, Random, seconds } from "@castaway/kit";
 import type { AoeServer, Laboratory, VmmArguments, Watch } from "castaway";
-import { isLocal, laboratory, nothingFound, verified } from "../deployment.ts";
+import { laboratory, nothingFound, staysBare, verified } from "../deployment.ts";
 import { patternImage } from "./image.ts";
 import { Weather } from "./weather.ts";
 
@@ -97,14 +97,23 @@ class Play {
 
   toTheEnd(): void {
     const { com1 } = this.#lab.machine;
-    this.#through(com1.shows("ALL RIGHT"));
-    const missing = () => `${this.#lab.localBytes} bytes are local`;
-    while (!this.#over && !isLocal(this.#lab)) this.#run(ms(1), undefined, missing);
+    const done = com1.shows("ALL RIGHT");
+    while (!this.#over && !done.seen) {
+      this.#run(this.#weather.next(), done);
+      this.#weather.change();
+    }
+    const bare = this.#lab.reaches("bare");
+    while (!this.#over && !bare.seen) {
+      this.#run(this.#weather.next(), bare, () => `${this.#lab.localBytes} bytes are local.`);
+      this.#weather.change();
+    }
     this.#weather.end();
     const again = com1.shows("STILL RIGHT");
     com1.type("x");
     while (!this.#over && !again.seen) this.#run(ms(10), again);
-    if (!this.#over) verified(this.#lab);
+    if (this.#over) return;
+    staysBare(this.#lab);
+    verified(this.#lab);
   }
   get said(): string {
     const { text, length } = this.#lab.machine.com1;
@@ -114,13 +123,6 @@ class Play {
     return this.#lab.machine.now >= this.#until;
   }
 
-  /** Through changing weather until the guest says so. */
-  #through(done: Watch): void {
-    while (!this.#over && !done.seen) {
-      this.#run(this.#weather.next(), done);
-      this.#weather.change();
-    }
-  }
   #run(atMost: Nanoseconds, done?: Watch, more = () => ""): void {
     const { machine } = this.#lab;
     const until = done === undefined ? [this.#stopped] : [done, this.#stopped];

@@ -108,8 +108,7 @@ static void look(void) {
 }
 
 void main(void) {
-  serial();
-  gates();
+  begin();
   say("READY\n");
   for (;;) {
     while (!(in8(0x3fd) & 1)) rest();

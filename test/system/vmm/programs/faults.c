@@ -60,6 +60,7 @@ static void by_bios(void) {
   if (writing) renew(lba, sectors, (u32 *)BOUNCE), writes++;
   else memset((void *)BOUNCE, 0xee, sectors * 512), reads++;
   u32 answer = int13(writing ? 0x4300 : 0x4200, 0x80);
+  notice();
   if (answer >> 31) say("INT 13h fails:"), number("AH", answer >> 8 & 0xff), number("LBA", lba), stop("");
   if (!writing) check(lba, sectors, (u32 *)BOUNCE, "INT 13h");
 }
@@ -125,10 +126,9 @@ static void look_at_all(void) {
 }
 
 void main(void) {
-  serial();
+  begin();
   if (wish->magic != MAGIC) stop("nobody has said what to do");
   state = wish->seed ? wish->seed : 1;
-  gates();
   tick(5000);
   for (u32 n = 0; n < wish->by_bios; n++) by_bios();
   ahci_start();
