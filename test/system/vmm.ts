@@ -9,6 +9,7 @@ import { confines } from "./vmm/confinement.ts";
 import { type Demo, leavesTheLoader, streamsTheDemo } from "./vmm/demo.ts";
 import { linesForGdb } from "./vmm/gdb.ts";
 import { hideMemory } from "./vmm/memory-map.ts";
+import { costsNothing, needsNoVmx } from "./vmm/overhead.ts";
 import { profileBoot } from "./vmm/profile.ts";
 
 const demo = (name: string, about: string, options: Demo, long = false): Case<string> => ({
@@ -33,6 +34,9 @@ const cases: readonly Case<string>[] = [
     block: 4096,
     busy: true,
   }),
+  { name: "overhead", about: "a program takes as long afterwards as on a bare machine", play: costsNothing },
+  { name: "unplugged", about: "afterwards Linux goes on alike without VMX", play: () => needsNoVmx(200e6) },
+  { name: "unplugged-long", about: "the same for 10^9 instructions", long: true, play: () => needsNoVmx(1e9) },
   { name: "loader", about: "the hypervisor leaves while SYSLINUX waits", play: leavesTheLoader },
   demo("demo-2", "2 processors, blocks of 1 MiB", { cpus: 2, block: 1 << 20 }, true),
   demo("demo-dummy", "1 processor, reads answered beside a dummy read", { cpus: 1, redirect: "dummy" }, true),
