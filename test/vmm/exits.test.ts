@@ -37,6 +37,9 @@ class Rig {
         [0, 1, 2, 3, 6].map((n) => [`writeDr${n}`, (value: bigint) => void this.debug.set(n, value)]),
       ),
       xsetbv: (_: number, value: bigint) => void (this.xcr0 = value),
+      hlt: () => {
+        throw new Error("halted");
+      },
       wbinvd: () => void this.calls.push("wbinvd"),
       seen: (what: number, at: bigint, bytes: number, value: bigint) => this.#seen(what, at, bytes, value),
     });
@@ -69,6 +72,7 @@ class Rig {
       GUEST_RIP: 0x1000n,
       EXIT_INSTRUCTION_LENGTH: 2n,
       ENTRY_INTERRUPTION_INFO: 0n,
+      GUEST_CR0: 0x31n,
       EXIT_REASON: BigInt(reason),
       ...fields,
     };
@@ -250,14 +254,61 @@ test("the hypervisor's own memory reads as zeros and takes nothing (R2.7)", () =
   assert.is(r.get("rax"), 0n);
 });
 
+const fault = (r: Rig) => [r.field("ENTRY_INTERRUPTION_INFO"), r.field("GUEST_RIP")];
+
+test("what is not emulated is #GP for the guest, and no end of the hypervisor's: SSE, code in registers, task switches", () => {
+  const r = new Rig().set({ rbx: 0xfebf1000n });
+  assert.equal(fault(run(r, "0F 11 03", 0xfebf1000n)), [GP, 0x1000n]);
+  assert.match(r.machine.log, /^refused: an instruction that is not emulated at RIP 1000$/m);
+  assert.equal(fault(run(r, "90", 0xfebf1000n, { EXIT_QUALIFICATION: 4n })), [GP, 0x1000n]);
+  assert.equal(fault(r.exit(EXIT.taskSwitch)), [GP, 0x1000n]);
+  for (let n = 0; n < 3000; n++) run(r, "90", 0xfebf1000n, { EXIT_QUALIFICATION: 4n });
+  assert.ok(r.machine.log.length < 2000, "it is not said for ever");
+});
+
+test("an event that leads into registers becomes a double fault, and that one a reset, as a processor's shutdown does", () => {
+  const r = new Rig();
+  run(r, "90", 0xfebf1000n, { IDT_VECTORING_INFO: 0x80000020n });
+  assert.is(r.field("ENTRY_INTERRUPTION_INFO"), 0x80000b08n);
+  for (const end of [
+    () => run(r, "90", 0xfebf1000n, { IDT_VECTORING_INFO: 0x80000b08n }),
+    () => r.exit(EXIT.tripleFault, { IDT_VECTORING_INFO: 0n }),
+  ]) {
+    const written: number[] = [];
+    r.machine.map("io", 0xcf9, 1, { read: () => 0, write: (_, __, value) => void written.push(value) });
+    assert.throws(end, /halted/);
+    assert.equal(written, [2, 6]);
+  }
+});
+
+test("exceptions of a guest in real mode have no error code, with which a VM entry would fail", () => {
+  const r = new Rig().set({ rcx: 0x3an });
+  r.exit(EXIT.wrmsr, { GUEST_CR0: 0x30n });
+  assert.is(r.field("ENTRY_INTERRUPTION_INFO"), 0x8000030dn);
+});
+
+test("paging structures in a device's registers are what the mediator says, and its registers are not touched", () => {
+  const r = new Rig();
+  let touched = 0;
+  const read = () => {
+    touched++;
+    return 0x67;
+  };
+  r.machine.map("memory", 0xfebf1000, 0x1000, { read, write: read });
+  r.answer = 0xfebf1001n;
+  run(r.set({ rbx: 0xfebf1000n }), "8B 03", 0xfebf1000n, { GUEST_CR0: 0x80000031n, GUEST_CR3: 0xfebf1000n });
+  assert.equal(r.calls.slice(0, 2), ["read febf1000 4 0", "read febf1004 4 0"]);
+  assert.is(touched, 0);
+});
+
 test("the preemption timer injects again what it interrupted; what is unknown stops with the guest's state in the log", () => {
   const r = new Rig();
   r.exit(EXIT.preemptionTimer, { IDT_VECTORING_INFO: 0x80000b0en, IDT_VECTORING_ERROR_CODE: 2n });
   assert.equal([r.field("ENTRY_INTERRUPTION_INFO"), r.field("ENTRY_ERROR_CODE")], [0x80000b0en, 2n]);
   r.exit(EXIT.preemptionTimer, { IDT_VECTORING_INFO: 0x80001202n, GUEST_INTERRUPTIBILITY: 8n });
   assert.equal([r.field("ENTRY_INTERRUPTION_INFO"), r.field("GUEST_INTERRUPTIBILITY")], [0x80000202n, 0n]);
-  assert.throws(() => r.exit(EXIT.tripleFault, { IDT_VECTORING_INFO: 0n }));
-  assert.match(r.machine.log, /unexpected VM exit: reason 2 .*RIP 1000 /);
+  assert.throws(() => r.exit(EXIT.eptMisconfiguration, { IDT_VECTORING_INFO: 0n }));
+  assert.match(r.machine.log, /unexpected VM exit: reason 31 .*RIP 1000 /);
   assert.throws(() => r.exit(0x80000021));
 });
 test.run();

@@ -29,4 +29,12 @@ test("says what devices decode, by address; RAM and ROM below them are no ranges
   assert.is(physical.handler(0xa0).read(0xa0000, 1), 2);
   assert.is(changes, 4);
 });
+test("a frame buffer or registers that are moved over RAM do not take its place", () => {
+  const physical = new PhysicalMemory(4 << 20);
+  const map = new MemoryMap(physical, () => {});
+  map.setGround(0x200, 0x1000, 0x1000);
+  map.map(0x200000, 4096, chip(1));
+  map.map(0x200000, 4096, chip(2), { host: 0x5000 });
+  assert.equal([physical.readHost[0x200], physical.writeHost[0x200]], [0x1000, 0x1000]);
+});
 test.run();

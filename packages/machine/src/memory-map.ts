@@ -1,6 +1,7 @@
 /**
  * The physical address space of the board: RAM, ROM and shadowed ROM below, and device ranges that come and go above
- * them. A page that a device covers is taken from RAM as long as the device decodes it.
+ * them. Below 1 MiB a page that a device covers is taken from RAM as long as the device decodes it. From there to the end of RAM
+ * nothing takes its place: the host bridge forwards no access to PCI [82441FX 4.1].
  */
 import type { MmioHandler, PhysicalMemory } from "@castaway/cpu";
 import type { RegisterSpace } from "@castaway/devices";
@@ -11,6 +12,9 @@ const PAGE = 4096;
 const PAGES = 1 << 20;
 /** Address line 20, as a bit of page numbers. */
 const A20 = 1 << 8;
+
+/** From this page on RAM is RAM, whatever decodes the same addresses. */
+const RAM_ALONE = 0x100;
 
 /** Physical addresses that a device answers. */
 export interface MemoryRange {
@@ -106,7 +110,8 @@ export class MemoryMap {
 
   #apply(page: number): void {
     const { readHost, writeHost, ramBytes } = this.#physical;
-    const ranges = this.#pages.get(page);
+    const isRam = page >= RAM_ALONE && page < ramBytes / PAGE;
+    const ranges = isRam ? undefined : this.#pages.get(page);
     const whole = ranges?.at(-1);
     if (whole !== undefined && whole.host !== 0) {
       const host = whole.host + (page * PAGE - whole.base);

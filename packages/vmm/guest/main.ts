@@ -3,6 +3,7 @@ import { startExtensions } from "./api/extension.ts";
 import { Registry } from "./api/registry.ts";
 import { bootDisk, placeStart, START_SEGMENT } from "./boot-disk.ts";
 import { CommandLine } from "./command-line.ts";
+import { keepApic } from "./core/apic-base.ts";
 import { conceal } from "./core/concealment.ts";
 import { missingFeature } from "./core/controls.ts";
 import { guardFwCfg } from "./core/fw-cfg.ts";
@@ -79,6 +80,7 @@ function stream(options: CommandLine, reach: u64): void {
     return;
   }
   new PciConfiguration(registry).attach();
+  keepApic(registry);
   streaming.register(registry);
   conceal(registry, streaming.cardAt);
   guardFwCfg(registry);

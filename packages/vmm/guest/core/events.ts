@@ -11,13 +11,22 @@ const isSoftware = (info: u32): bool => ((info >> 8) & 7) >= 4 && ((info >> 8) &
 /** Bit 12 is about unblocking of NMIs in what an exit reports, and reserved in what is injected. */
 const REPORTED_ONLY: u32 = 0x1000;
 
+/** CR0.PE. */
+const PROTECTED: u64 = 1;
+
 export const VECTOR_UD: u32 = 6;
+export const VECTOR_DF: u32 = 8;
 export const VECTOR_GP: u32 = 13;
 
 export function injectException(vector: u32): void {
   vmwrite(V.ENTRY_INTERRUPTION_INFO, VALID | HARDWARE | vector);
 }
+/** In real mode there are no error codes, and a VM entry with one fails [SDM 3C 26.2.1.3]. */
 export function injectExceptionWithCode(vector: u32, code: u32): void {
+  if ((vmread(V.GUEST_CR0) & PROTECTED) === 0) {
+    injectException(vector);
+    return;
+  }
   vmwrite(V.ENTRY_INTERRUPTION_INFO, VALID | HARDWARE | HAS_ERROR_CODE | vector);
   vmwrite(V.ENTRY_ERROR_CODE, code);
 }
@@ -29,6 +38,9 @@ export const isInjecting = (): bool => (<u32>vmread(V.ENTRY_INTERRUPTION_INFO) &
 
 /** Did the exit interrupt the delivery of an event? */
 export const isDelivering = (): bool => (<u32>vmread(V.IDT_VECTORING_INFO) & VALID) !== 0;
+
+/** Is that event a double fault? The next fault is the third. */
+export const isDoubleFault = (): bool => (<u32>vmread(V.IDT_VECTORING_INFO) & 0x7ff) === (HARDWARE | VECTOR_DF);
 
 /** The event whose delivery the exit interrupted is delivered anew (R3.5). True if there was one. */
 export function injectAgain(): bool {

@@ -34,6 +34,7 @@ import {
 } from "./events.ts";
 import { MemoryExits } from "./memory-exits.ts";
 import { PortExits } from "./port-exits.ts";
+import { refuse, resetMachine } from "./refusals.ts";
 import { Registers } from "./registers.ts";
 import { resetGuest, setRealModeStart } from "./setup.ts";
 import * as V from "./vmcs.ts";
@@ -90,7 +91,8 @@ export class Exits {
     switch (reason) {
       case V.EXIT_EPT_VIOLATION:
         this.touched = true;
-        return this.memory.handle(registers);
+        this.memory.handle(registers);
+        return true;
       case V.EXIT_PREEMPTION_TIMER:
         injectAgain();
         return true;
@@ -118,6 +120,12 @@ export class Exits {
         return true;
       case V.EXIT_VMCALL:
         return this.onVmcall(registers);
+      case V.EXIT_TRIPLE_FAULT:
+        resetMachine("the guest's processor shuts down");
+        return true;
+      case V.EXIT_TASK_SWITCH:
+        refuse("a task switch by hardware");
+        return true;
       default:
         return onVmxInstruction(reason);
     }

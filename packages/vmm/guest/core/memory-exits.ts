@@ -5,15 +5,17 @@
 import { MmioRange, Registry } from "../api/registry.ts";
 import { Emulator, Outcome } from "../emulate/emulate.ts";
 import { EFER_LMA, GuestContext, GuestRegisters } from "../emulate/guest.ts";
-import { Refusal } from "../emulate/instruction.ts";
+import { describe, Refusal } from "../emulate/instruction.ts";
 import { GuestMemory } from "../emulate/memory.ts";
 import { Exception, PAGE_FAULT } from "../emulate/operand.ts";
-import { log, logHex } from "../log.ts";
 import { cpuid, vmread, vmwrite, writeCr2 } from "../x86.ts";
-import { injectException, injectExceptionWithCode, isDelivering } from "./events.ts";
+import { injectException, injectExceptionWithCode, isDelivering, isDoubleFault, VECTOR_DF } from "./events.ts";
+import { refuse, resetMachine } from "./refusals.ts";
 import { Registers } from "./registers.ts";
 import * as V from "./vmcs.ts";
 
+/** Of an EPT violation's qualification [SDM 3C table 27-7]: an instruction was fetched. */
+const FETCH: u64 = 4;
 const CR4_PAE: u64 = 0x20;
 const TF: u64 = 0x100;
 const SHADOWS: u64 = 3;
@@ -75,21 +77,33 @@ export class MemoryExits {
     this.context.physicalBits = load<u32>(sizes) & 0xff;
   }
 
-  /** False: it cannot be emulated, and the guest cannot go on. */
-  handle(registers: Registers): bool {
-    if (isDelivering()) return false; // a stack or a descriptor table in registers, or in the hypervisor's memory
+  /** What is not emulated is refused: the guest gets an exception. */
+  handle(registers: Registers): void {
+    if (isDelivering()) {
+      this.refuseDelivery();
+      return;
+    }
+    if ((vmread(V.EXIT_QUALIFICATION) & FETCH) !== 0) {
+      refuse("code in a device's registers");
+      return;
+    }
     this.take(registers);
     const outcome = this.emulator.emulate(vmread(V.GUEST_PHYSICAL_ADDRESS));
     if (outcome === Outcome.REFUSED) {
-      if (this.emulator.refusal === Refusal.ELSEWHERE && ++this.retries < MOST_RETRIES) return true;
-      log("cannot emulate: ");
-      logHex(this.emulator.refusal);
-      return false;
+      if (this.emulator.refusal === Refusal.ELSEWHERE && ++this.retries < MOST_RETRIES) return;
+      this.retries = 0;
+      refuse(describe(this.emulator.refusal));
+      return;
     }
     this.retries = 0;
     if (outcome === Outcome.EXCEPTION) this.raise(this.emulator.exception);
     else this.giveBack(registers);
-    return true;
+  }
+
+  /** A stack or a descriptor table is in registers, or in the hypervisor's memory: as if it were not writable there. */
+  private refuseDelivery(): void {
+    if (isDoubleFault()) resetMachine("a double fault cannot be delivered");
+    else injectExceptionWithCode(VECTOR_DF, 0);
   }
 
   /** The guest as it was interrupted. */

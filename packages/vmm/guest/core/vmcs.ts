@@ -93,6 +93,7 @@ export const EXIT_EXTERNAL_INTERRUPT: u32 = 1;
 export const EXIT_TRIPLE_FAULT: u32 = 2;
 export const EXIT_INIT: u32 = 3;
 export const EXIT_SIPI: u32 = 4;
+export const EXIT_TASK_SWITCH: u32 = 9;
 export const EXIT_CPUID: u32 = 10;
 export const EXIT_INVD: u32 = 13;
 export const EXIT_VMCALL: u32 = 18;

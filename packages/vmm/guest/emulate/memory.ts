@@ -47,24 +47,27 @@ export class GuestMemory {
     else physWrite8(address, <u32>value);
   }
 
-  /** A byte of an instruction. */
+  /** A byte of an instruction. In a device's registers it is what its mediator says, here and below. */
   codeByte(address: u64): u32 {
+    if (this.isMediated(address)) return <u32>this.readRegister(address, 1) & 0xff;
     return this.isHidden(address) ? 0 : physRead8(address);
   }
   /** Entries of paging structures, of 4 and 8 bytes. */
   entry32(address: u64): u64 {
+    if (this.isMediated(address)) return this.readRegister(address, 4) & 0xffffffff;
     return this.isHidden(address) ? 0 : physRead32(address);
   }
   entry64(address: u64): u64 {
+    if (this.isMediated(address)) return this.entry32(address) | (this.entry32(address + 4) << 32);
     return this.isHidden(address) ? 0 : physRead64(address);
   }
   /**
    * Sets flags in an entry whose lower half was `low`, unless another processor has changed it since: then they are not
    * wanted any more. (Between the look and the write another one can still come: as narrow as it gets without a locked
-   * intrinsic.)
+   * intrinsic.) A device's registers are never marked.
    */
   mark(address: u64, low: u32, flags: u32): void {
-    if ((low & flags) === flags || this.isHidden(address)) return;
+    if ((low & flags) === flags || this.isHidden(address) || this.isMediated(address)) return;
     if (physRead32(address) === low) physWrite32(address, low | flags);
   }
 }
