@@ -68,7 +68,7 @@ export function main(_information: u32, base: u32): void {
   const registers = changetype<Registers>(allocate(offsetof<Registers>(), 16)),
     registry = new Registry(),
     memoryExits = new MemoryExits(registry, base, <u64>base + 0x1000000, REACH),
-    exits = new Exits(registry, memoryExits, new PortExits(registry)),
+    exits = new Exits(registry, memoryExits, new PortExits(registry, memoryExits)),
     lock = allocate(4, 4),
     castOff = new CastOff(new WaysOut(2), memoryExits.memory, vmcs, lock);
   endAllocation();
