@@ -28,7 +28,11 @@ const cases: readonly Case<string>[] = [
   { name: "command", about: "castaway deploy, its log, report, capture and trace", play: deployByCommand },
   { name: "concealment", about: "what a guest sees: bare, in a virtual machine, afterwards", play: concealsItself },
   { name: "confinement", about: "a guest and a station are after the hypervisor", play: confines },
-  { name: "attacks", about: "a guest tries all that an instruction, a register or a transfer can do", play: standsAttacks },
+  {
+    name: "attacks",
+    about: "a guest tries all that an instruction, a register or a transfer can do",
+    play: standsAttacks,
+  },
   demo("demo", "1 processor", { cpus: 1 }),
   demo("demo-4", "4 processors, reads answered beside a dummy read, blocks of 4 KiB", {
     cpus: 4,

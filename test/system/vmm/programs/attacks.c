@@ -190,8 +190,7 @@ static void shut_down(void) {
 }
 
 void main(void) {
-  serial();
-  gates();
+  begin();
   tick(5000);
   find_hidden();
   ahci_start();
