@@ -11,6 +11,7 @@ import { type Demo, leavesTheLoader, streamsTheDemo } from "./vmm/demo.ts";
 import { linesForGdb } from "./vmm/gdb.ts";
 import { hideMemory } from "./vmm/memory-map.ts";
 import { costsNothing, needsNoVmx } from "./vmm/overhead.ts";
+import { startsProcessorsAfterwards } from "./vmm/processors.ts";
 import { profileBoot } from "./vmm/profile.ts";
 
 const demo = (name: string, about: string, options: Demo, long = false): Case<string> => ({
@@ -32,6 +33,11 @@ const cases: readonly Case<string>[] = [
     name: "attacks",
     about: "a guest tries all that an instruction, a register or a transfer can do",
     play: standsAttacks,
+  },
+  {
+    name: "processors",
+    about: "four processors, two not started, interrupts between two",
+    play: startsProcessorsAfterwards,
   },
   demo("demo", "1 processor", { cpus: 1 }),
   demo("demo-4", "4 processors, reads answered beside a dummy read, blocks of 4 KiB", {

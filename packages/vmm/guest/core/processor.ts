@@ -63,6 +63,8 @@ export class VirtualProcessor {
   parked: bool = false;
   /** It can leave when an interrupt comes, which exits. */
   private waits: bool = false;
+  /** Its last exit was a SIPI. */
+  private startsUp: bool = false;
   private deadTime: u32 = 0;
   /** Out of VMX operation for good. */
   gone: bool = false;
@@ -124,9 +126,21 @@ export class VirtualProcessor {
     if (this.index === 0 && <u32>vmread(V.EXIT_REASON) === V.EXIT_INIT) out8(RESET_CONTROL, RESET);
     if (departure.stage === Stage.LEAVING) this.tryToLeave();
     if (departure.isCalled()) this.retire();
-    if (!departure.holdsBack() && !CastOff.isOwnExit()) this.hypervisor.exits.handle(this.registers);
+    if (!departure.holdsBack() && !CastOff.isOwnExit() && !this.isLateInit())
+      this.hypervisor.exits.handle(this.registers);
     this.parked = vmread(V.GUEST_ACTIVITY) === WAIT_FOR_SIPI;
     departure.step(this);
+  }
+
+  /**
+   * The INIT that came before the SIPI: while a processor waits for a SIPI an INIT is blocked [SDM 3C 24.4.2], and it may come up
+   * when that is over. Nothing was executed in between, so it is over too.
+   */
+  private isLateInit(): bool {
+    const reason = <u32>vmread(V.EXIT_REASON),
+      isLate = reason === V.EXIT_INIT && this.startsUp && vmread(V.GUEST_RIP) === 0;
+    this.startsUp = reason === V.EXIT_SIPI;
+    return isLate;
   }
 
   /** Comes back if the guest cannot go on by itself yet. */

@@ -120,6 +120,7 @@ gdt:    .quad 0
         .quad 0x00cf93000000ffff
         .quad 0x00009b000000ffff
         .quad 0x000093000000ffff
+        .globl gdt_pointer, idt_pointer
 gdt_pointer:
         .word . - gdt - 1
         .long gdt
