@@ -62,6 +62,9 @@ export class Registry {
   private readonly observers: StaticArray<DiskObserver | null> = new StaticArray<DiskObserver | null>(MOST);
   private readonly course: StaticArray<Course | null> = new StaticArray<Course | null>(MOST);
   private closed: bool = false;
+  /** No intercepted memory is below, and none from `highest` on: most addresses that are asked for are RAM's. */
+  private lowest: u64 = u64.MAX_VALUE;
+  private highest: u64 = 0;
   /** What the guest sees of the disk that is deployed, in sectors of 512 bytes; known when extensions start. */
   diskSectors: u64 = 0;
   /** What is copied together, in sectors. */
@@ -82,6 +85,8 @@ export class Registry {
       if (other !== null && first < other.end && end > other.first) panic("memory is intercepted twice");
     }
     addTo<MmioRange>(this.memory, new MmioRange(first, end, mediator));
+    this.lowest = min(this.lowest, first);
+    this.highest = max(this.highest, end);
   }
   /** Ports that nobody else intercepts. An access that begins at one of them is the mediator's. */
   interceptPorts(first: u32, count: u32, mediator: PortMediator): void {
@@ -135,6 +140,7 @@ export class Registry {
     this.closed = true;
   }
   mmioAt(address: u64): MmioRange | null {
+    if (address < this.lowest || address >= this.highest) return null;
     for (let i: u32 = 0; i < MOST; i++) {
       const range = this.memory[i];
       if (range !== null && address >= range.first && address < range.end) return range;
