@@ -59,11 +59,11 @@ export class Copier {
 
   poll(now: u64): void {
     this.watch(now);
+    const interval = this.busy ? this.idleInterval << 3 : this.idleInterval;
+    if (now - this.lastSeen < interval || now - this.startedAt < this.pause) return;
     const most = min<u32>(this.chunk, (this.transfers.most + 1) >> 1); // the rest is for the guest's reads
     const moving = this.transfers.moving;
     if (this.blocks.complete || moving >= most) return;
-    const interval = this.busy ? this.idleInterval << 3 : this.idleInterval;
-    if (now - this.lastSeen < interval || now - this.startedAt < this.pause) return;
     this.startedAt = now;
     for (let i = moving; i < most; i++) {
       const block = this.choice.policy.next(this.blocks, now);

@@ -63,6 +63,8 @@ export class Transfers extends ReadSink {
   fetched: u64 = 0;
   discarded: u64 = 0;
   private now: u64 = 0;
+  /** Transfers that are not free: usually none, and then there is nothing to look through. */
+  private used: u32 = 0;
   private readonly blocks: Blocks;
   private readonly source: ImageSource;
   private readonly internal: Internal;
@@ -81,6 +83,7 @@ export class Transfers extends ReadSink {
 
   /** @returns the transfer of the block, or null */
   of(block: u32): Transfer | null {
+    if (this.used === 0) return null;
     for (let i = 0; i < this.pool.length; i++) {
       const one = unchecked(this.pool[i]);
       if (one.state !== FREE && one.block === block) return one;
@@ -95,6 +98,7 @@ export class Transfers extends ReadSink {
 
   /** How many go on by themselves: those that could not be stored, and rest, do not count. */
   get moving(): u32 {
+    if (this.used === 0) return 0;
     let count: u32 = 0;
     for (let i = 0; i < this.pool.length; i++) {
       const one = unchecked(this.pool[i]);
@@ -105,9 +109,7 @@ export class Transfers extends ReadSink {
   }
 
   get busy(): u32 {
-    let count: u32 = 0;
-    for (let i = 0; i < this.pool.length; i++) if (unchecked(this.pool[i]).state !== FREE) count++;
-    return count;
+    return this.used;
   }
 
   /**
@@ -120,6 +122,7 @@ export class Transfers extends ReadSink {
       found = this.free();
       if (found === null) return false;
       found.state = WANTED;
+      this.used++;
       found.block = block;
       found.urgent = false;
       found.discard = false;
@@ -160,6 +163,7 @@ export class Transfers extends ReadSink {
   /** What could not be done before may be possible now. */
   poll(now: u64): void {
     this.now = now;
+    if (this.used === 0) return;
     for (let i = 0; i < this.pool.length; i++) {
       const one = unchecked(this.pool[i]);
       if (one.state === WANTED) this.submit(one);
@@ -257,6 +261,7 @@ export class Transfers extends ReadSink {
 
   private drop(one: Transfer): void {
     if (one.discard) this.discarded++;
+    if (one.state !== FREE) this.used--;
     one.state = FREE;
   }
 }
