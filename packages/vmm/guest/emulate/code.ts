@@ -1,4 +1,5 @@
 /** The bytes of the instruction at CS:RIP, read one after the other through the guest's paging; at most 15. */
+import { physRead8 } from "../x86.ts";
 import { AC, CS, GuestRegisters } from "./guest.ts";
 import { GuestMemory } from "./memory.ts";
 import { Access, Translation, Walker } from "./walk.ts";
@@ -25,6 +26,8 @@ export class Code {
   private walker: Walker;
   private long: bool = false;
   private physical: u64 = 0;
+  /** What the instruction can take of this page is RAM: nobody need be asked for each byte. */
+  private plain: bool = false;
 
   constructor(registers: GuestRegisters, memory: GuestMemory, walker: Walker) {
     this.registers = registers;
@@ -46,7 +49,8 @@ export class Code {
       return 0;
     }
     if (!this.locate()) return 0;
-    const byte = this.memory.codeByte(this.physical++);
+    const at = this.physical++;
+    const byte = this.plain ? physRead8(at) : this.memory.codeByte(at);
     unchecked((this.bytes[this.length++] = <u8>byte));
     return byte;
   }
@@ -65,7 +69,9 @@ export class Code {
     const linear = this.long ? offset : (r.segment(CS).base + offset) & 0xffffffff;
     if (this.length !== 0 && (linear & 0xfff) !== 0) return true;
     if (this.walker.translate(linear, Access.EXECUTE, r.cpl === 3, (r.rflags & AC) !== 0) === Translation.OK) {
-      this.physical = this.walker.physical;
+      const at = this.walker.physical;
+      this.physical = at;
+      this.plain = this.memory.isPlain(at, min<u64>(MAX_LENGTH, 0x1000 - (at & 0xfff)));
       return true;
     }
     this.state = Fetch.PAGE_FAULT;

@@ -47,6 +47,14 @@ export class GuestMemory {
     else physWrite8(address, <u32>value);
   }
 
+  /**
+   * Whether `bytes` from here on, within a page, are RAM that the guest may read: then `physRead8` reads them. Both ends are
+   * asked for: registers that lie wholly between would be met by a device's own bytes.
+   */
+  isPlain(address: u64, bytes: u64): bool {
+    const last = address + bytes - 1;
+    return !this.isHidden(address) && !this.isHidden(last) && !this.isMediated(address) && !this.isMediated(last);
+  }
   /** A byte of an instruction. In a device's registers it is what its mediator says, here and below. */
   codeByte(address: u64): u32 {
     if (this.isMediated(address)) return <u32>this.readRegister(address, 1) & 0xff;
