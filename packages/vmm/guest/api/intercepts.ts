@@ -44,13 +44,13 @@ export abstract class MsrHandler {
 export abstract class HypercallHandler {
   abstract call(number: u64, argument: u64): bool;
 }
-/**
- * Work that is done whenever the hypervisor has a processor, and at least when {@link Periodic.due} says. The first time is
- * immediately before the guest's first instruction.
- */
+/** Work that is done when it is due, the first time immediately before the guest's first instruction. */
 export abstract class Periodic {
-  /** Time at which it wants to be polled next, in ticks of the time-stamp counter; u64.MAX_VALUE: when it happens. */
+  /**
+   * Time at which it wants to be polled next, in ticks of the time-stamp counter; u64.MAX_VALUE: never. Whoever gives it
+   * something to do sets it to 0, a mediator for instance: then it is polled before the guest goes on.
+   */
   due: u64 = 0;
-  /** Takes bounded time. */
+  /** Takes bounded time, and sets {@link due} anew. */
   abstract poll(now: u64): void;
 }

@@ -59,6 +59,8 @@ export class Registry {
   private readonly cpuid: StaticArray<CpuidHandler | null> = new StaticArray<CpuidHandler | null>(MOST);
   private readonly hypercalls: StaticArray<HypercallHandler | null> = new StaticArray<HypercallHandler | null>(MOST);
   private readonly periodic: StaticArray<Periodic | null> = new StaticArray<Periodic | null>(MOST);
+  /** How many there are. */
+  private works: u32 = 0;
   private readonly observers: StaticArray<DiskObserver | null> = new StaticArray<DiskObserver | null>(MOST);
   private readonly course: StaticArray<Course | null> = new StaticArray<Course | null>(MOST);
   private closed: bool = false;
@@ -127,6 +129,7 @@ export class Registry {
   }
   doPeriodically(work: Periodic): void {
     addTo<Periodic>(this.periodic, work);
+    this.works++;
   }
   /** Lets somebody know how things go on. Extensions are told without this. */
   tell(listener: Course): void {
@@ -185,16 +188,16 @@ export class Registry {
   /** When the next work is due; u64.MAX_VALUE: none is. */
   get nextDue(): u64 {
     let next = u64.MAX_VALUE;
-    for (let i: u32 = 0; i < MOST; i++) {
-      const work = this.periodic[i];
-      if (work !== null && work.due < next) next = work.due;
-    }
+    for (let i: u32 = 0; i < this.works; i++) next = min<u64>(next, unchecked(this.periodic[i])!.due);
     return next;
   }
+  /** Does what is due, and what that makes due: a second round does for those that give each other work. */
   poll(now: u64): void {
-    for (let i: u32 = 0; i < MOST; i++) {
-      const work = this.periodic[i];
-      if (work !== null) work.poll(now);
+    for (let round = 0; round < 2 && this.nextDue <= now; round++) {
+      for (let i: u32 = 0; i < this.works; i++) {
+        const work = unchecked(this.periodic[i])!;
+        if (work.due <= now) work.poll(now);
+      }
     }
   }
   /** The guest has issued a read or write to the disk. */
@@ -217,7 +220,7 @@ export class Registry {
       const one = this.course[i];
       if (one !== null) one.leaving();
     }
-    for (let i: u32 = 0; i < MOST; i++) this.periodic[i] = null;
+    this.works = 0;
   }
 
   private checkOpen(): void {

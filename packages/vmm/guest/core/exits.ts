@@ -66,8 +66,6 @@ export function skip(): void {
 
 export class Exits {
   private answer: CpuidAnswer = changetype<CpuidAnswer>(heap.alloc(offsetof<CpuidAnswer>()));
-  /** Somebody's registers were accessed: there may be something to do at once. Cleared by who does it. */
-  touched: bool = false;
   /** How often each reason came. */
   readonly counts: StaticArray<u32> = new StaticArray<u32>(64);
 
@@ -90,14 +88,12 @@ export class Exits {
   private dispatch(reason: u32, registers: Registers): bool {
     switch (reason) {
       case V.EXIT_EPT_VIOLATION:
-        this.touched = true;
         this.memory.handle(registers);
         return true;
       case V.EXIT_PREEMPTION_TIMER:
         injectAgain();
         return true;
       case V.EXIT_IO:
-        this.touched = true;
         this.ports.handle(registers);
         return true;
       case V.EXIT_CPUID:

@@ -172,8 +172,7 @@ export class VirtualProcessor {
       if (due > now || now - due < WATCH) return WATCH;
       hypervisor.poller = this.index;
     }
-    if (due <= now || hypervisor.exits.touched) {
-      hypervisor.exits.touched = false;
+    if (due <= now) {
       registry.poll(now);
       due = registry.nextDue;
     }

@@ -103,6 +103,7 @@ export class Deployment extends Periodic {
     this.request = new DiskRequest(answers);
     this.request.urgent = true;
     port.internal.byForce = true;
+    port.internal.work = this;
     this.ask(IDENTIFY_DEVICE, 0, 0, 512);
     port.internal.submit(this.request);
   }
@@ -114,12 +115,13 @@ export class Deployment extends Periodic {
 
   poll(now: u64): void {
     this.pollQuietly(now);
-    this.due = this.dueAt(now);
     if (this.stage === RECALLING && this.persist!.found !== 0) this.begin();
     else if (this.stage === PREPARING) this.prepare();
-    if (this.stage !== COPYING) return;
-    this.copier!.poll(now);
-    if (this.blocks!.complete && this.transfers!.busy === 0) this.conclude();
+    if (this.stage === COPYING) {
+      this.copier!.poll(now);
+      if (this.blocks!.complete && this.transfers!.busy === 0) this.conclude();
+    }
+    this.due = this.dueAt(now);
   }
 
   /** As {@link poll}, without background copy: the operator has paused it. */

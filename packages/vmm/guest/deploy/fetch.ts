@@ -1,5 +1,7 @@
 /** Where the image comes from: reads that end later, in any order, never from within `submit`. */
 
+import { Periodic } from "../api/intercepts.ts";
+
 /** Told of a read whose sectors have all come. */
 export abstract class ReadSink {
   abstract arrived(read: DiskRead): void;
@@ -22,6 +24,14 @@ export class DiskRead {
 }
 
 export abstract class ImageSource {
+  /** What polls it, if that waits until it is due. */
+  work: Periodic | null = null;
+
+  /** Something was submitted: it is polled at once. */
+  wake(): void {
+    const work = this.work;
+    if (work !== null) work.due = 0;
+  }
   /** @returns false: no room now */
   abstract submit(read: DiskRead): bool;
   /** Its sink will not be told. */

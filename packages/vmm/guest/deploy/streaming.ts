@@ -179,7 +179,9 @@ export class Streaming extends Estate {
     const ahci = this.ahci!;
     const deployment = this.deployment!;
     mediateAhci(registry, this.controllerAt, this.abar, this.pair, ahci);
-    registry.doPeriodically(new NetworkPoll(this.client));
+    const network = new NetworkPoll(this.client);
+    this.client.work = network;
+    registry.doPeriodically(network);
     registry.doPeriodically(deployment);
     registry.diskSectors = deployment.visible;
     registry.blockSectors = deployment.blocks!.blockSectors;

@@ -244,7 +244,8 @@ export class Transfers extends ReadSink {
     one.read.lba = this.blocks.firstSector(one.block);
     one.read.sectors = this.blocks.sectorsOf(one.block);
     one.state = FETCHING;
-    if (!this.source.submit(one.read)) one.state = WANTED;
+    if (this.source.submit(one.read)) this.source.wake();
+    else one.state = WANTED;
   }
 
   private queue(one: Transfer): void {

@@ -5,6 +5,7 @@
  * a list and a received FIS area of the VMM's own. Both engines have to be stopped to change these, and to change them
  * back. What the VMM's commands leave in PxIS is cleared, so that no interrupt comes of them (R8.15).
  */
+import { Periodic } from "../api/intercepts.ts";
 import { allocate, physicalOf } from "../memory.ts";
 import { mmioRead32, mmioWrite32, physRead8, physWrite32 } from "../x86.ts";
 import {
@@ -106,6 +107,8 @@ export class Internal {
   /** Commands that were issued, and those that failed. */
   issued: u64 = 0;
   failed: u64 = 0;
+  /** What polls it, if that waits until it is due. */
+  work: Periodic | null = null;
   private phase: u32 = GUEST;
   private base: u64;
   private readonly owner: PortOwner;
@@ -140,8 +143,15 @@ export class Internal {
     return false;
   }
 
+  /** There is something to do at once. */
+  wake(): void {
+    const work = this.work;
+    if (work !== null) work.due = 0;
+  }
+
   submit(request: DiskRequest): void {
     if (request.queued || this.waiting === mostRequests) return;
+    this.wake();
     request.queued = true;
     request.aborted = false;
     unchecked((this.queue[this.waiting++] = request));
@@ -150,6 +160,7 @@ export class Internal {
   /** The request goes before all that wait: what must follow the command just done at once. */
   submitNext(request: DiskRequest): void {
     if (request.queued || this.waiting === mostRequests) return;
+    this.wake();
     for (let i = this.waiting; i > 0; i--) unchecked((this.queue[i] = this.queue[i - 1]));
     this.waiting++;
     unchecked((this.queue[0] = request));

@@ -2,8 +2,9 @@
  * One port as the guest has it (8.1): its registers, and the slots that it has issued. The hardware's list is always the
  * VMM's; the received FIS area is the guest's except while the VMM has the port (internal.ts).
  *
- * Every entry samples the hardware first, then tells the guest's memory what it has to know, then answers with what was
- * sampled: data come before visibility (R8.7).
+ * What could show the guest that a command is over is read first, then the hardware is sampled and the guest's memory told
+ * what it has to know, and only then is the guest answered: data come before visibility (R8.7). Of queued commands there is
+ * nothing to tell. Registers are slow: none is read that is not needed.
  */
 import { Registry } from "../api/registry.ts";
 import { allocate, physicalOf } from "../memory.ts";
@@ -75,9 +76,10 @@ export class Port extends PortOwner {
   /** By slot: HELD or LOST, and ISSUED. */
   private kept: u32 = 0;
   private out: u32 = 0;
-  /** As sampled. */
-  private hwCi: u32 = 0;
-  private hwSact: u32 = 0;
+  /** Those of `out` that are queued commands. */
+  private outQueued: u32 = 0;
+  /** PxCMD.ST, which nobody changes but who writes it. */
+  private started: bool = false;
 
   constructor(base: u64, shared: Shared) {
     super();
@@ -102,7 +104,7 @@ export class Port extends PortOwner {
     for (let i = 0; i < 1_500_000 && (this.get(PxCMD) & CMD_CR) !== 0; i++) {}
     if ((this.get(PxCMD) & CMD_CR) !== 0) return false;
     this.aim();
-    this.put(PxCMD, cmd & ~CMD_CLO);
+    this.start(cmd & ~CMD_CLO);
     return true;
   }
 
@@ -113,9 +115,9 @@ export class Port extends PortOwner {
     return same && this.kept === 0 && this.out === 0 && this.internal.idle;
   }
 
-  /** Whether it should be polled soon. */
+  /** Whether it should be polled soon. What the guest has on the device ends without help. */
   get busy(): bool {
-    return this.kept !== 0 || this.out !== 0 || !this.internal.idle;
+    return this.kept !== 0 || !this.internal.idle;
   }
 
   /**
@@ -144,7 +146,7 @@ export class Port extends PortOwner {
 
   read(register: u32): u32 {
     const value = this.get(register);
-    this.sample();
+    if (this.out !== this.outQueued) this.sample();
     switch (register) {
       case PxCLB:
         return <u32>this.clb;
@@ -163,15 +165,16 @@ export class Port extends PortOwner {
       case PxTFD:
         return this.tfdFrozen ? this.tfd : value;
       case PxSACT:
-        return this.sact | (this.internal.active ? 0 : this.hwSact);
+        if (this.internal.active) return this.sact;
+        this.settle(value);
+        return this.sact | value;
       case PxCI:
-        return this.kept | (this.internal.active ? 0 : this.hwCi);
+        return this.kept | (this.internal.active ? 0 : value);
     }
     return value;
   }
 
   write(register: u32, value: u32): void {
-    this.sample();
     switch (register) {
       case PxCLB:
         this.clb = (this.clb & 0xffff_ffff_0000_0000) | (value & 0xffff_fc00);
@@ -215,12 +218,14 @@ export class Port extends PortOwner {
     this.restarted();
     this.ie = 0;
     this.cmd = 0;
+    this.started = false;
   }
 
   // PortOwner: the VMM's own commands
 
   isIdle(byForce: bool): bool {
-    if (this.out !== 0 || this.hwCi !== 0 || this.hwSact !== 0) return false;
+    this.sample();
+    if (this.out !== 0 || (this.get(PxCI) | this.get(PxSACT)) !== 0) return false;
     if ((this.get(PxTFD) & (TFD_BSY | TFD_DRQ)) !== 0 || (this.get(PxSSTS) & 0xf) !== DET_UP) return false;
     return byForce || (this.mayTake() && (this.get(PxIS) & IS_FATAL) === 0);
   }
@@ -242,6 +247,7 @@ export class Port extends PortOwner {
   }
 
   resumed(): void {
+    this.started = (this.get(PxCMD) & CMD_ST) !== 0;
     this.put(PxIS, this.get(PxIS) & ~this.is & ~IS_LINK);
     this.put(PxIE, this.ie);
   }
@@ -249,8 +255,8 @@ export class Port extends PortOwner {
   // What the guest writes
 
   private command(value: u32): void {
-    const started = this.runs();
-    if (started && (value & CMD_ST) === 0) {
+    this.sample();
+    if (this.runs() && (value & CMD_ST) === 0) {
       this.noteFailure();
       this.dropAll();
     }
@@ -261,11 +267,17 @@ export class Port extends PortOwner {
     const before = this.get(PxCMD);
     if ((value & ~before & (CMD_ST | CMD_FRE)) !== 0) this.aim();
     if ((value & CMD_CLO) !== 0) this.tfdFrozen = false;
-    this.put(PxCMD, value);
+    this.start(value);
+  }
+
+  private start(cmd: u32): void {
+    this.put(PxCMD, cmd);
+    this.started = (this.get(PxCMD) & CMD_ST) !== 0;
   }
 
   /** COMRESET, or the link is switched off: everything ends before it begins (R8.10). */
   private control(value: u32): void {
+    this.sample();
     const det = value & 0xf;
     if (det === 1 || det === 4) {
       this.internal.abort();
@@ -277,6 +289,7 @@ export class Port extends PortOwner {
 
   private issue(value: u32): void {
     if (!this.runs()) return;
+    this.sample();
     for (let rest = value & ~this.kept & ~this.out; rest !== 0; rest &= rest - 1) {
       const command = unchecked(this.commands[ctz<u32>(rest)]);
       command.take(this.clb, this.gate !== null);
@@ -289,6 +302,7 @@ export class Port extends PortOwner {
         this.registry!.diskCommand(command.kind === WRITE, command.lba, command.sectors);
     }
     this.pump();
+    if (this.kept !== 0) this.internal.wake();
   }
 
   // Slots
@@ -334,33 +348,34 @@ export class Port extends PortOwner {
     command.state = ISSUED;
     this.kept &= ~bit;
     this.out |= bit;
+    if (command.queued) this.outQueued |= bit;
     this.tfdFrozen = false;
     if ((this.sact & bit) !== 0) {
       this.sact &= ~bit;
       this.put(PxSACT, bit);
-      this.hwSact |= bit;
     }
     this.put(PxCI, bit);
-    this.hwCi |= bit;
-    this.sample(); // it may be over already
   }
 
-  /** Reads PxCI and PxSACT, and ends what the hardware has ended. */
+  /** Ends what the hardware has ended. */
   private sample(): void {
-    if (this.internal.active) return;
-    this.hwCi = this.get(PxCI);
-    this.hwSact = this.get(PxSACT);
+    if (this.out !== 0 && !this.internal.active) this.settle(this.outQueued !== 0 ? this.get(PxSACT) : 0);
+  }
+
+  /** @param sact PxSACT, just read, or 0 with no queued command out */
+  private settle(sact: u32): void {
+    let over = this.out & ~sact;
+    if (over !== 0) over &= ~this.get(PxCI);
     const list = physicalOf(this.list);
-    for (let rest = this.out; rest !== 0; rest &= rest - 1) {
-      const bit = rest & (0 - rest);
-      const command = unchecked(this.commands[ctz<u32>(rest)]);
-      command.tell(list);
-      if (((this.hwCi | this.hwSact) & bit) === 0) this.end(command, true);
-    }
+    for (let rest = this.out & ~this.outQueued; rest !== 0; rest &= rest - 1)
+      unchecked(this.commands[ctz<u32>(rest)]).tell(list);
+    for (let rest = over; rest !== 0; rest &= rest - 1) this.end(unchecked(this.commands[ctz<u32>(rest)]), true);
+    if (over !== 0 && !this.internal.idle) this.internal.wake(); // it may take the port
   }
 
   private end(command: Command, completed: bool): void {
     this.out &= ~((<u32>1) << command.slot);
+    this.outQueued &= this.out;
     if (this.gate !== null) this.gate!.ended(command, completed);
     command.release(this.shared);
   }
@@ -373,8 +388,6 @@ export class Port extends PortOwner {
     this.kept = 0;
     this.queued = 0;
     this.sact = 0;
-    this.hwCi = 0;
-    this.hwSact = 0;
     if (this.gate !== null) this.gate!.reset();
   }
 
@@ -404,7 +417,7 @@ export class Port extends PortOwner {
 
   /** Whether the guest's engine runs. */
   private runs(): bool {
-    return ((this.internal.active ? this.cmd : this.get(PxCMD)) & CMD_ST) !== 0;
+    return this.internal.active ? (this.cmd & CMD_ST) !== 0 : this.started;
   }
 
   /** Whether the VMM may take the port once it is idle. */
