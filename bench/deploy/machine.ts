@@ -1,9 +1,7 @@
 /** What the measurements have in common: images, and a machine that has its disk already. */
-import { type BlockDevice, mib, Random } from "@castaway/kit";
-import { blankDisk, ImageDisk, Machine, type MachineOptions, OverlayDisk } from "castaway";
+import { type BlockDevice, Random } from "@castaway/kit";
+import { ImageDisk, Machine, type MachineOptions, OverlayDisk } from "castaway";
 import { blob } from "../../test/system/guests/machine.ts";
-
-export type Say = (line: string) => void;
 
 /** An image of so many bytes that begins with `start`, and has no zeros behind it: nothing of it is a hole. */
 export function fullImage(start: Uint8Array, bytes: number): Uint8Array {
@@ -14,9 +12,6 @@ export function fullImage(start: Uint8Array, bytes: number): Uint8Array {
   image.set(start);
   return image;
 }
-
-/** A blank disk with room for the image and the hypervisor's record. */
-export const localDisk = (image: Uint8Array) => blankDisk(Math.ceil((image.length + mib(16)) / mib(16)) * mib(16));
 
 /** A machine without hypervisor and servers. */
 export function plainMachine(

@@ -25,9 +25,6 @@ export function verified(lab: Laboratory): void {
   assert.ok(verified, `${differences} sectors differ: ${firstDifference?.message}`);
 }
 
-/** Every sector of the image was written to the local disk. */
-export const isLocal = ({ localBytes, image }: Laboratory): boolean => localBytes === image.sectors * image.sectorSize;
-
 /** Runs until the hypervisor is gone. @throws Error if that takes longer */
 export function untilBare(lab: Laboratory, atMost: Nanoseconds): void {
   const stop = lab.run({ until: lab.reaches("bare"), atMost });

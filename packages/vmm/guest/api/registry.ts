@@ -59,9 +59,9 @@ export class Registry {
   private readonly cpuid: StaticArray<CpuidHandler | null> = new StaticArray<CpuidHandler | null>(MOST);
   private readonly hypercalls: StaticArray<HypercallHandler | null> = new StaticArray<HypercallHandler | null>(MOST);
   private readonly periodic: StaticArray<Periodic | null> = new StaticArray<Periodic | null>(MOST);
-  /** How many there are. */
   private works: u32 = 0;
   private readonly observers: StaticArray<DiskObserver | null> = new StaticArray<DiskObserver | null>(MOST);
+  private watchers: u32 = 0;
   private readonly course: StaticArray<Course | null> = new StaticArray<Course | null>(MOST);
   private closed: bool = false;
   /** No intercepted memory is below, and none from `highest` on: most addresses that are asked for are RAM's. */
@@ -122,6 +122,7 @@ export class Registry {
   }
   observeDisk(observer: DiskObserver): void {
     addTo<DiskObserver>(this.observers, observer);
+    this.watchers++;
   }
   /** Who says which block is copied next, instead of whoever did so far. */
   setCopyPolicy(policy: CopyPolicy): void {
@@ -145,7 +146,7 @@ export class Registry {
   mmioAt(address: u64): MmioRange | null {
     if (address < this.lowest || address >= this.highest) return null;
     for (let i: u32 = 0; i < MOST; i++) {
-      const range = this.memory[i];
+      const range = unchecked(this.memory[i]);
       if (range !== null && address >= range.first && address < range.end) return range;
     }
     return null;
@@ -202,10 +203,7 @@ export class Registry {
   }
   /** The guest has issued a read or write to the disk. */
   diskCommand(write: bool, lba: u64, sectors: u32): void {
-    for (let i: u32 = 0; i < MOST; i++) {
-      const observer = this.observers[i];
-      if (observer !== null) observer.onCommand(write, lba, sectors);
-    }
+    for (let i: u32 = 0; i < this.watchers; i++) unchecked(this.observers[i])!.onCommand(write, lba, sectors);
   }
   /** All of the image is on the disk. */
   complete(): void {

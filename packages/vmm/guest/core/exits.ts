@@ -79,7 +79,7 @@ export class Exits {
   handle(registers: Registers): void {
     const reason = <u32>vmread(V.EXIT_REASON);
     if ((reason & V.ENTRY_FAILED) !== 0) this.stop("VM entry failed", reason);
-    if (reason < 64) this.counts[reason]++;
+    if (reason < 64) unchecked(this.counts[reason]++);
     unblockNmiOfDelivery();
     if (!this.dispatch(reason, registers)) this.stop("unexpected VM exit", reason);
   }

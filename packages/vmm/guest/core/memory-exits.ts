@@ -4,10 +4,11 @@
  */
 import { MmioRange, Registry } from "../api/registry.ts";
 import { Emulator, Outcome } from "../emulate/emulate.ts";
-import { EFER_LMA, GuestContext, GuestRegisters } from "../emulate/guest.ts";
+import { CS, EFER_LMA, FS, GS, GuestContext, GuestRegisters, SEGMENT_LONG, SS } from "../emulate/guest.ts";
 import { describe, Refusal } from "../emulate/instruction.ts";
 import { GuestMemory } from "../emulate/memory.ts";
-import { Exception, PAGE_FAULT } from "../emulate/operand.ts";
+import { Exception, NOTHING, PAGE_FAULT } from "../emulate/operand.ts";
+import { Access } from "../emulate/walk.ts";
 import { cpuid, vmread, vmwrite, writeCr2 } from "../x86.ts";
 import { injectException, injectExceptionWithCode, isDelivering, isDoubleFault, VECTOR_DF } from "./events.ts";
 import { refuse, resetMachine } from "./refusals.ts";
@@ -22,6 +23,9 @@ const SHADOWS: u64 = 3;
 /** Pending debug exceptions: a single step is over [SDM 3C 24.4.2]. */
 const SINGLE_STEP: u64 = 1 << 14;
 const SEGMENTS: u32 = 6;
+/** Exit qualification: kinds of access; a linear address is valid, and the access was to its translation [SDM 3C table 27-7]. */
+const WRITES: u32 = 1 << 1;
+const TRANSLATED: u32 = (1 << 7) | (1 << 8);
 /** An instruction that still does not lead to where the processor said is not understood. */
 const MOST_RETRIES: u32 = 1000;
 const ADDRESS_SIZES: u32 = 0x80000008;
@@ -54,8 +58,6 @@ export class MediatedMemory extends GuestMemory {
 export class MemoryExits {
   readonly memory: MediatedMemory;
   readonly context: GuestContext;
-  /** The guest's registers, copied, since an emulator belongs to no processor. */
-  private general: usize;
   readonly registers: GuestRegisters;
   private emulator: Emulator;
   /** How often the guest has been sent back in a row: its page tables had changed under the instruction. */
@@ -63,11 +65,9 @@ export class MemoryExits {
 
   /** @param reach the first physical address that is not mapped here */
   constructor(registry: Registry, hiddenFirst: u64, hiddenEnd: u64, reach: u64) {
-    const general = heap.alloc(offsetof<Registers>()),
-      context = new GuestContext(),
-      guest = new GuestRegisters(general),
+    const context = new GuestContext(),
+      guest = new GuestRegisters(0),
       seen = new MediatedMemory(registry, hiddenFirst, hiddenEnd, reach);
-    this.general = general;
     this.context = context;
     this.registers = guest;
     this.memory = seen;
@@ -88,7 +88,11 @@ export class MemoryExits {
       return;
     }
     this.take(registers);
-    const outcome = this.emulator.emulate(vmread(V.GUEST_PHYSICAL_ADDRESS));
+    const outcome = this.emulator.emulate(
+      vmread(V.GUEST_PHYSICAL_ADDRESS),
+      vmread(V.GUEST_LINEAR_ADDRESS),
+      accessOf(<u32>vmread(V.EXIT_QUALIFICATION)),
+    );
     if (outcome === Outcome.REFUSED) {
       if (this.emulator.refusal === Refusal.ELSEWHERE && ++this.retries < MOST_RETRIES) return;
       this.retries = 0;
@@ -97,7 +101,7 @@ export class MemoryExits {
     }
     this.retries = 0;
     if (outcome === Outcome.EXCEPTION) this.raise(this.emulator.exception);
-    else this.giveBack(registers);
+    else this.giveBack();
   }
 
   /** A stack or a descriptor table is in registers, or in the hypervisor's memory: as if it were not writable there. */
@@ -106,11 +110,11 @@ export class MemoryExits {
     else injectExceptionWithCode(VECTOR_DF, 0);
   }
 
-  /** The guest as it was interrupted. */
+  /** The guest as it was interrupted. General registers stay where they are: what is done is done to the processor's own. */
   take(registers: Registers): void {
     const context = this.context,
       guest = this.registers;
-    memory.copy(this.general, changetype<usize>(registers), offsetof<Registers>());
+    guest.general = changetype<usize>(registers);
     guest.set(4, 8, vmread(V.GUEST_RSP));
     guest.rip = vmread(V.GUEST_RIP);
     guest.rflags = vmread(V.GUEST_RFLAGS);
@@ -120,8 +124,20 @@ export class MemoryExits {
     context.efer = vmread(V.GUEST_EFER);
     if ((context.cr4 & CR4_PAE) !== 0 && (context.efer & EFER_LMA) === 0)
       for (let i: u32 = 0; i < 4; i++) context.pdptes[i] = vmread(V.GUEST_PDPTE0 + 2 * i);
+    guest.segment(CS).rights = <u32>vmread(V.GUEST_ES_ACCESS + 2 * CS);
+    guest.segment(SS).rights = <u32>vmread(V.GUEST_ES_ACCESS + 2 * SS);
+    if ((context.efer & EFER_LMA) !== 0 && (guest.segment(CS).rights & SEGMENT_LONG) !== 0) this.takeBases();
+    else this.takeSegments();
+  }
+  /** In 64-bit mode nothing else of segments counts [SDM 1 3.4.2.1]. */
+  private takeBases(): void {
+    const guest = this.registers;
+    guest.segment(FS).base = vmread(V.GUEST_ES_BASE + 2 * FS);
+    guest.segment(GS).base = vmread(V.GUEST_ES_BASE + 2 * GS);
+  }
+  private takeSegments(): void {
     for (let n: u32 = 0; n < SEGMENTS; n++) {
-      const segment = guest.segment(n);
+      const segment = this.registers.segment(n);
       segment.base = vmread(V.GUEST_ES_BASE + 2 * n);
       segment.limit = <u32>vmread(V.GUEST_ES_LIMIT + 2 * n);
       segment.rights = <u32>vmread(V.GUEST_ES_ACCESS + 2 * n);
@@ -129,13 +145,13 @@ export class MemoryExits {
   }
 
   /** What an instruction has changed of it. */
-  giveBack(registers: Registers): void {
+  giveBack(): void {
     const guest = this.registers;
-    memory.copy(changetype<usize>(registers), this.general, offsetof<Registers>());
     vmwrite(V.GUEST_RSP, guest.get(4));
     vmwrite(V.GUEST_RIP, guest.rip);
     vmwrite(V.GUEST_RFLAGS, guest.rflags);
-    vmwrite(V.GUEST_INTERRUPTIBILITY, vmread(V.GUEST_INTERRUPTIBILITY) & ~SHADOWS);
+    const blocking = vmread(V.GUEST_INTERRUPTIBILITY);
+    if ((blocking & SHADOWS) !== 0) vmwrite(V.GUEST_INTERRUPTIBILITY, blocking & ~SHADOWS);
     if ((guest.rflags & TF) !== 0) vmwrite(V.GUEST_PENDING_DEBUG, vmread(V.GUEST_PENDING_DEBUG) | SINGLE_STEP);
   }
 
@@ -144,4 +160,9 @@ export class MemoryExits {
     if (((WITH_CODE >> exception.vector) & 1) !== 0) injectExceptionWithCode(exception.vector, exception.errorCode);
     else injectException(exception.vector);
   }
+}
+
+function accessOf(qualification: u32): u32 {
+  if ((qualification & TRANSLATED) !== TRANSLATED) return NOTHING;
+  return (qualification & WRITES) !== 0 ? Access.WRITE : Access.READ;
 }

@@ -37,7 +37,7 @@ export class PortExits {
     if (!strings.begin(registers, qualification, bytes)) return;
     if ((qualification & IN) !== 0) strings.operand.write(this.read(port, bytes));
     else this.write(port, bytes, <u32>strings.operand.read());
-    strings.end(registers);
+    strings.end();
   }
   private read(port: u32, bytes: u32): u32 {
     const mediator = this.registry.portAt(port);

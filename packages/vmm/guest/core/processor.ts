@@ -58,6 +58,8 @@ export class VirtualProcessor {
   private vmxonRegion: u64;
   private vmcsRegion: u64;
   private launched: bool = false;
+  /** The timer counts when this bit of the time-stamp counter changes: from IA32_VMX_MISC [SDM 3C A.6]. */
+  private timerShift: u64 = 0;
   private castOff!: CastOff;
   /** It waits for the guest's SIPI, and exits for nothing else. */
   parked: bool = false;
@@ -92,6 +94,7 @@ export class VirtualProcessor {
     physWrite32(this.vmxonRegion, revision);
     physWrite32(this.vmcsRegion, revision);
     vmxon(this.vmxonRegion);
+    this.timerShift = rdmsr(VMX_MISC) & 31;
   }
   /** Out of it again: there will be no guest. */
   leaveVmx(): void {
@@ -179,9 +182,8 @@ export class VirtualProcessor {
     return due > now ? min<u64>(due - now, WATCH) : 0;
   }
 
-  /** The timer counts when a bit of the time-stamp counter changes; which one is in IA32_VMX_MISC [SDM 3C A.6]. */
   private setTimer(nanoseconds: u64): void {
-    const ticks = nanoseconds >> (rdmsr(VMX_MISC) & 31);
+    const ticks = nanoseconds >> this.timerShift;
     vmwrite(V.PREEMPTION_TIMER, min<u64>(ticks, LONGEST_TIMER));
   }
 }

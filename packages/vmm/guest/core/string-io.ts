@@ -54,7 +54,7 @@ export class StringIo {
   }
 
   /** The element has been moved: on to the next, or behind the instruction. */
-  end(registers: Registers): void {
+  end(): void {
     const guest = this.exits.registers,
       index = this.input ? RDI : RSI,
       step = (guest.rflags & DF) !== 0 ? -(<u64>this.bytes) : <u64>this.bytes;
@@ -65,6 +65,6 @@ export class StringIo {
       last = (guest.get(RCX) & this.mask) === 0;
     }
     if (last) guest.rip += vmread(V.EXIT_INSTRUCTION_LENGTH);
-    this.exits.giveBack(registers);
+    this.exits.giveBack();
   }
 }

@@ -46,9 +46,7 @@ class NetworkPoll extends Periodic {
   constructor(private client: AoeClient) {
     super();
   }
-  /** The guest's accesses lead here too: without anything to ask or to await they need not look at the card. */
   poll(now: u64): void {
-    if (now < this.due && !this.client.submitted && this.client.inFlight === 0) return;
     this.client.poll(now);
     this.due = now + (this.client.inFlight !== 0 ? BUSY : QUIET);
   }

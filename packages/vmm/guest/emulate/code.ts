@@ -5,6 +5,8 @@ import { GuestMemory } from "./memory.ts";
 import { Access, Translation, Walker } from "./walk.ts";
 
 export const MAX_LENGTH: u32 = 15;
+/** Room for what is read as two words. */
+const ROOM: u32 = 16;
 
 /** How reading went. After anything but OK bytes read as zero. */
 export enum Fetch {
@@ -16,7 +18,7 @@ export enum Fetch {
 
 export class Code {
   /** What was read, for whoever wants to tell about it. */
-  bytes: StaticArray<u8> = new StaticArray<u8>(MAX_LENGTH);
+  bytes: StaticArray<u8> = new StaticArray<u8>(ROOM);
   length: u32 = 0;
   state: Fetch = Fetch.OK;
   faultAddress: u64 = 0;
@@ -25,6 +27,7 @@ export class Code {
   private memory: GuestMemory;
   private walker: Walker;
   private long: bool = false;
+  private placed: bool = false;
   private physical: u64 = 0;
   /** What the instruction can take of this page is RAM: nobody need be asked for each byte. */
   private plain: bool = false;
@@ -39,7 +42,16 @@ export class Code {
   begin(long: bool): void {
     this.long = long;
     this.length = 0;
+    this.placed = false;
     this.state = Fetch.OK;
+  }
+  /** Where the first byte is. @returns u64.MAX_VALUE if that is not in RAM */
+  first(): u64 {
+    return this.locate() && this.plain ? this.physical : u64.MAX_VALUE;
+  }
+  /** As if all bytes of an instruction had been read. */
+  skip(length: u32): void {
+    this.length = length;
   }
 
   next(): u32 {
@@ -67,11 +79,12 @@ export class Code {
     const r = this.registers;
     const offset = r.rip + this.length;
     const linear = this.long ? offset : (r.segment(CS).base + offset) & 0xffffffff;
-    if (this.length !== 0 && (linear & 0xfff) !== 0) return true;
+    if (this.placed && (this.length === 0 || (linear & 0xfff) !== 0)) return true;
     if (this.walker.translate(linear, Access.EXECUTE, r.cpl === 3, (r.rflags & AC) !== 0) === Translation.OK) {
       const at = this.walker.physical;
       this.physical = at;
       this.plain = this.memory.isPlain(at, min<u64>(MAX_LENGTH, 0x1000 - (at & 0xfff)));
+      this.placed = true;
       return true;
     }
     this.state = Fetch.PAGE_FAULT;

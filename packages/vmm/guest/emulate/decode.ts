@@ -5,11 +5,14 @@
 import { Code, Fetch } from "./code.ts";
 import { DS, RAX } from "./guest.ts";
 import { Instruction, Operation, Refusal, Repeat, Source } from "./instruction.ts";
+import { KnownInstructions } from "./known.ts";
 import { decodeMemory } from "./modrm.ts";
 import { Prefixes } from "./prefixes.ts";
 
 export class Decoder {
-  readonly insn: Instruction = new Instruction();
+  /** What was decoded last. */
+  insn!: Instruction;
+  private known: KnownInstructions = new KnownInstructions();
   private code: Code;
   /** Size of code: 16, 32 or 64 bits. */
   private bits: u32 = 64;
@@ -19,6 +22,7 @@ export class Decoder {
 
   constructor(code: Code) {
     this.code = code;
+    this.insn = this.known.of(0).insn;
   }
 
   /**
@@ -26,6 +30,20 @@ export class Decoder {
    * is the answer, whatever this says.
    */
   decode(bits: u32): Refusal {
+    const first = this.code.first(),
+      known = this.known.of(first);
+    this.insn = known.insn;
+    if (known.holds(first, bits)) {
+      this.code.skip(known.insn.length);
+      return Refusal.NONE;
+    }
+    known.forget();
+    const refusal = this.read(bits);
+    const whole = refusal === Refusal.NONE && this.code.state === Fetch.OK;
+    if (whole && KnownInstructions.fits(first)) known.keep(first, bits, this.code.bytes);
+    return refusal;
+  }
+  private read(bits: u32): Refusal {
     const insn = this.insn;
     this.bits = bits;
     insn.source = Source.NONE;

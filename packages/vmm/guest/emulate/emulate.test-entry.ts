@@ -53,10 +53,10 @@ function take(): void {
   }
 }
 
-/** Emulates; the outcome. RIP and RFLAGS are back in the block. */
-export function emulate(physical: u64): u32 {
+/** Emulates; the outcome. RIP and RFLAGS are back in the block. `access` -1: nothing is known of the linear address. */
+export function emulate(physical: u64, linear: u64, access: u32): u32 {
   take();
-  const outcome = emulator.emulate(physical);
+  const outcome = emulator.emulate(physical, linear, access);
   store<u64>(words + 16 * 8, registers.rip);
   store<u64>(words + 17 * 8, registers.rflags);
   return outcome;

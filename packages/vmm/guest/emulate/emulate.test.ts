@@ -155,7 +155,7 @@ test("every refusal has its reason", () => {
   pair.run(long("8b 06"), noise);
   emulated.words[16] = 0x1000n;
   emulated.words[20]! |= 1n << 12n; // CR4.LA57
-  assert.is(OUTCOMES[emulated.exports.emulate(BigInt(REGISTERS))], "refused");
+  assert.is(OUTCOMES[emulated.exports.emulate(BigInt(REGISTERS), 0n, -1)], "refused");
   assert.is(REFUSALS[emulated.exports.refusal()], "paging");
 });
 

@@ -16,6 +16,7 @@ import {
   DF,
   EFER_LMA,
   ES,
+  FS,
   GuestContext,
   GuestRegisters,
   maskOf,
@@ -32,8 +33,11 @@ import {
 } from "./guest.ts";
 import { Instruction, Operation, Refusal, Repeat, Source } from "./instruction.ts";
 import { GuestMemory } from "./memory.ts";
-import { Exception, Operand, PAGE_FAULT } from "./operand.ts";
+import { Exception, NOTHING, Operand, PAGE_FAULT } from "./operand.ts";
 import { Access, Walker } from "./walk.ts";
+
+/** Bytes of most registers. */
+const WORD: u32 = 4;
 
 export enum Outcome {
   /** Registers, RIP and RFLAGS are as they are to be: at the next instruction, or at the same one if it repeats. */
@@ -50,6 +54,7 @@ export class Emulator {
   readonly code: Code;
   private context: GuestContext;
   private registers: GuestRegisters;
+  private memory: GuestMemory;
   private decoder: Decoder;
   private insn: Instruction;
   private arithmetic: Arithmetic = new Arithmetic();
@@ -67,6 +72,7 @@ export class Emulator {
     const code = new Code(registers, memory, walker);
     const decoder = new Decoder(code);
     const exception = new Exception();
+    this.memory = memory;
     this.code = code;
     this.decoder = decoder;
     this.insn = decoder.insn;
@@ -75,8 +81,11 @@ export class Emulator {
     this.other = new Operand(context, registers, memory, walker, exception);
   }
 
-  /** Emulates the instruction at RIP (one iteration, if it repeats), whose access to `physical` was an EPT violation. */
-  emulate(physical: u64): Outcome {
+  /**
+   * Emulates the instruction at RIP (one iteration, if it repeats), whose access to `physical` was an EPT violation. If it is
+   * known what kind of access it was and for which linear address, that need not be translated again.
+   */
+  emulate(physical: u64, linear: u64 = 0, access: u32 = NOTHING): Outcome {
     const c = this.context;
     const r = this.registers;
     this.exit = physical;
@@ -85,11 +94,28 @@ export class Emulator {
     this.long = (c.efer & EFER_LMA) !== 0 && (cs & SEGMENT_LONG) !== 0;
     this.code.begin(this.long);
     const refusal = this.decoder.decode(this.long ? 64 : (cs & SEGMENT_BIG) !== 0 ? 32 : 16);
+    this.insn = this.decoder.insn;
     if (this.code.state === Fetch.TOO_LONG) return this.refuse(Refusal.TOO_LONG);
     if (this.code.state === Fetch.PAGE_FAULT) return this.faultAtFetch();
     if (refusal !== Refusal.NONE) return this.refuse(refusal);
     this.arithmetic.flags = r.rflags;
+    if (this.long && access !== NOTHING && this.move(physical, linear, access)) return this.finish();
+    this.operand.see(linear, physical, access);
+    this.other.see(linear, physical, access);
     return this.insn.isString ? this.string() : this.general();
+  }
+
+  /** What drivers do nearly always: MOV of an aligned word in 64-bit mode, at the address that the processor has translated. */
+  private move(physical: u64, linear: u64, access: u32): bool {
+    const insn = this.insn,
+      r = this.registers;
+    if (insn.operation !== Operation.MOV || insn.memoryBytes !== WORD || (physical & (WORD - 1)) !== 0) return false;
+    if (access !== <u32>(insn.toMemory ? Access.WRITE : Access.READ)) return false;
+    const base = insn.segment >= FS ? r.segment(insn.segment).base : 0;
+    if (base + offsetOf(insn, r) !== linear) return false;
+    if (insn.toMemory) this.memory.write(physical, WORD, this.source() & 0xffffffff);
+    else this.setRegister(this.memory.read(physical, WORD));
+    return true;
   }
 
   private refuse(why: Refusal): Outcome {

@@ -26,6 +26,9 @@ export const GENERAL_PROTECTION: u32 = 13;
 export const PAGE_FAULT: u32 = 14;
 export const ALIGNMENT_CHECK: u32 = 17;
 
+/** No access: {@link Operand.see}. */
+export const NOTHING: u32 = u32.MAX_VALUE;
+
 /** An exception that the guest is to get. */
 export class Exception {
   vector: u32 = 0;
@@ -51,6 +54,10 @@ export class Operand {
   private second: u64 = 0;
   private bytes: u32 = 0;
   private inFirst: u32 = 0;
+  /** What the processor has translated itself, of this instruction. */
+  private seenLinear: u64 = 0;
+  private seenPhysical: u64 = 0;
+  private seenAccess: u32 = NOTHING;
 
   constructor(
     context: GuestContext,
@@ -64,6 +71,13 @@ export class Operand {
     this.memory = memory;
     this.walker = walker;
     this.exception = exception;
+  }
+
+  /** The processor was about to access `physical`, for `linear`: page tables allowed it. {@link NOTHING}: not known. */
+  see(linear: u64, physical: u64, access: u32): void {
+    this.seenLinear = linear;
+    this.seenPhysical = physical;
+    this.seenAccess = access;
   }
 
   /** Places it at an offset in a segment. False: the exception says why it cannot be accessed. */
@@ -99,6 +113,10 @@ export class Operand {
     return true;
   }
   private translatePage(linear: u64, access: Access): bool {
+    if (linear === this.seenLinear && <u32>access === this.seenAccess) {
+      this.walker.physical = this.seenPhysical;
+      return true;
+    }
     const r = this.registers;
     if (this.walker.translate(linear, access, r.cpl === 3, (r.rflags & AC) !== 0) === Translation.OK) return true;
     this.exception.set(PAGE_FAULT, this.walker.errorCode, linear);

@@ -4,6 +4,7 @@
  * are not for guests of this VMM (R3.2).
  */
 import { CR0_PG, CR0_WP, CR4_PAE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE, GuestContext } from "./guest.ts";
+import { KnownWalk, KnownWalks } from "./known.ts";
 import { GuestMemory } from "./memory.ts";
 
 /** Kinds of accesses. A read-modify-write is a write. */
@@ -57,10 +58,15 @@ export class Walker {
   private noExecute: bool = false;
   private at: u64 = 0;
   private entry: u64 = 0;
+  private known: KnownWalks = new KnownWalks();
+  /** What is remembered of the walk at hand; of a walk that is not, {@link spare} is. */
+  private trail!: KnownWalk;
+  private spare: KnownWalk = new KnownWalk();
 
   constructor(context: GuestContext, memory: GuestMemory) {
     this.context = context;
     this.memory = memory;
+    this.trail = this.spare;
   }
 
   /**
@@ -69,15 +75,34 @@ export class Walker {
    */
   translate(linear: u64, access: Access, user: bool, overridesSmap: bool): Translation {
     const c = this.context;
+    if ((c.cr0 & CR0_PG) === 0) {
+      this.physical = linear & 0xffffffff;
+      return Translation.OK;
+    }
+    if ((c.efer & EFER_LMA) === 0) {
+      this.trail = this.spare;
+      this.spare.begin();
+      return this.walk(linear, access, user, overridesSmap);
+    }
+    const asked = <u32>access | (user ? 4 : 0) | (overridesSmap ? 8 : 0),
+      known = this.known.of(linear, asked);
+    if (known.holds(linear, asked, c)) {
+      this.physical = known.physicalOf(linear);
+      return Translation.OK;
+    }
+    known.begin();
+    this.trail = known;
+    const result = this.walk(linear, access, user, overridesSmap);
+    if (result === Translation.OK) known.end(linear, asked, c, this.physical);
+    return result;
+  }
+  private walk(linear: u64, access: Access, user: bool, overridesSmap: bool): Translation {
+    const c = this.context;
     this.access = access;
     this.user = user;
     this.overridesSmap = overridesSmap;
     this.writable = this.userPage = true;
     this.noExecute = false;
-    if ((c.cr0 & CR0_PG) === 0) {
-      this.physical = linear & 0xffffffff;
-      return Translation.OK;
-    }
     if ((c.cr4 & CR4_PAE) === 0) return this.walk32(linear);
     return (c.efer & EFER_LMA) !== 0 ? this.walk4Level(linear) : this.walkPae(linear);
   }
@@ -153,12 +178,17 @@ export class Walker {
   }
   /** The walk goes on below this entry: it is marked as accessed. */
   private use(): void {
-    this.memory.mark(this.at, <u32>this.entry, A);
+    this.mark(A);
+  }
+  private mark(flags: u32): void {
+    this.memory.mark(this.at, <u32>this.entry, flags);
+    if (this.memory.isMediated(this.at)) this.trail.spoil();
+    this.trail.step(this.at, this.entry | flags);
   }
   /** The entry maps a page, of which `inPage` are the offset's bits. */
   private finish(page: u64, inPage: u64, linear: u64): Translation {
     if (!this.permitted()) return this.refuse(Translation.RIGHTS);
-    this.memory.mark(this.at, <u32>this.entry, this.access === Access.WRITE ? A | D : A);
+    this.mark(this.access === Access.WRITE ? A | D : A);
     this.physical = (page & ~inPage) | (linear & inPage);
     return Translation.OK;
   }

@@ -100,15 +100,12 @@ export class AoeClient extends ImageSource {
     return this.target.sectors;
   }
 
-  /** Whether somebody asked for something since the last poll. */
-  submitted: bool = false;
   /** Requests that are out. */
   get inFlight(): u32 {
     return this.exchange.inFlight;
   }
 
   submit(read: DiskRead): bool {
-    this.submitted = true;
     if (!this.ready || read.lba > this.sectors || read.sectors > this.sectors - read.lba) return false;
     return this.exchange.submit(read);
   }
@@ -118,7 +115,6 @@ export class AoeClient extends ImageSource {
   }
 
   poll(now: u64): void {
-    this.submitted = false;
     this.card.poll(now);
     if (!this.started) return;
     const drained = this.receive(now);
