@@ -17,7 +17,7 @@ function tablesOf(memory: PhysicalMemory): Tables {
     u32: memory.u32,
     read32(address) {
       const host = hostOf(memory.readHost, address);
-      return host === 0 ? 0 : memory.u32[host >> 2]!;
+      return host === 0 ? 0 : memory.u32[host >>> 2]!;
     },
     write32() {},
     hostOf: (page) => memory.hostOf(page),

@@ -137,7 +137,7 @@ export class PhysicalMemory {
     const page = Math.floor(address / PAGE);
     if (page >= PAGES) return 0xffffffff;
     const host = this.readHost[page]!;
-    return host === 0 ? this.handler(page).read(address, 4) >>> 0 : this.u32[(host + (address & (PAGE - 1))) >> 2]!;
+    return host === 0 ? this.handler(page).read(address, 4) >>> 0 : this.u32[(host + (address & (PAGE - 1))) >>> 2]!;
   }
   /** Where reads of a physical page of memory go; 0: it is a device's, or there is none. */
   hostOf(page: number): number {
@@ -149,7 +149,7 @@ export class PhysicalMemory {
     const host = this.writeHost[page]!;
     if (host === 0) this.handler(page).write(address, 4, value >>> 0);
     else {
-      this.u32[(host + (address & (PAGE - 1))) >> 2] = value;
+      this.u32[(host + (address & (PAGE - 1))) >>> 2] = value;
       if (this.codePages[page]) this.onCodeWrite(address, 4);
     }
   }

@@ -90,8 +90,8 @@ function fill(cpu: Processor, host: number, size: number, count: number): void {
   const { u8, u16, u32, u64 } = cpu.memory,
     low = cpu.gpr32(0);
   if (size === 1) u8.fill(low & 0xff, host, host + count);
-  else if (host % size === 0 && size === 2) u16.fill(low, host >> 1, (host >> 1) + count);
-  else if (host % size === 0 && size === 4) u32.fill(low, host >> 2, (host >> 2) + count);
+  else if (host % size === 0 && size === 2) u16.fill(low, host >>> 1, (host >>> 1) + count);
+  else if (host % size === 0 && size === 4) u32.fill(low, host >>> 2, (host >>> 2) + count);
   else if (host % size === 0 && size === 8) u64.fill(cpu.gpr(0), host / 8, host / 8 + count);
   else {
     cpu.setU64(S.RESULT, cpu.gpr(0));

@@ -103,8 +103,8 @@ export class Ept implements Nested {
       const shift = 9 * (level - 1),
         offset = ((page >>> shift) & 511) * 8,
         host = memory.hostOf(table);
-      const low = host === 0 ? memory.read32(table * PAGE + offset) : memory.u32[(host + offset) >> 2]!,
-        high = host === 0 ? memory.read32(table * PAGE + offset + 4) : memory.u32[(host + offset + 4) >> 2]!;
+      const low = host === 0 ? memory.read32(table * PAGE + offset) : memory.u32[(host + offset) >>> 2]!,
+        high = host === 0 ? memory.read32(table * PAGE + offset + 4) : memory.u32[(host + offset + 4) >>> 2]!;
       this.steps = 5 - level;
       this.#rights &= low;
       if (!(low & RIGHTS)) return this.#refuse(EXIT.eptViolation, wanted);
