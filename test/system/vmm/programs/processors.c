@@ -79,8 +79,7 @@ static void exchange(u32 id) {
 }
 
 void main(void) {
-  gates();
-  serial();
+  begin();
   store(SVR, 0x100 | SPURIOUS);
   for (u32 id = 1; id < 4; id++) {
     start(id);
