@@ -27,6 +27,8 @@ import { Port } from "./port.ts";
 export class AhciMediator extends MmioMediator {
   /** By number; null: not implemented. */
   readonly ports: StaticArray<Port | null> = new StaticArray<Port | null>(<i32>mostPorts);
+  /** Behind the last that is implemented. */
+  private portsEnd: i32 = 0;
   private readonly abar: u64;
 
   /** @param abar where the registers are: BAR 5 */
@@ -36,14 +38,16 @@ export class AhciMediator extends MmioMediator {
     const implemented = mmioRead32(abar + PI);
     const shared = new Shared();
     for (let i: u32 = 0; i < mostPorts; i++) {
-      if (((implemented >> i) & 1) !== 0) this.ports[i] = new Port(abar + portsAt + i * portStride, shared);
+      if (((implemented >> i) & 1) === 0) continue;
+      this.portsEnd = i + 1;
+      this.ports[i] = new Port(abar + portsAt + i * portStride, shared);
     }
   }
 
   /** Boot: takes all ports over. @returns false: one of them does not stop */
   attach(): bool {
     let all = true;
-    for (let i = 0; i < this.ports.length; i++) {
+    for (let i = 0; i < this.portsEnd; i++) {
       const port = this.ports[i];
       if (port !== null) all = port.attach() && all;
     }
@@ -51,7 +55,7 @@ export class AhciMediator extends MmioMediator {
   }
 
   poll(now: u64): void {
-    for (let i = 0; i < this.ports.length; i++) {
+    for (let i = 0; i < this.portsEnd; i++) {
       const port = unchecked(this.ports[i]);
       if (port !== null) port.poll(now);
     }
@@ -59,7 +63,7 @@ export class AhciMediator extends MmioMediator {
 
   /** De-virtualization: the hardware is the guest's. To be asked again until it says true; then nothing comes here. */
   handBack(): bool {
-    for (let i = 0; i < this.ports.length; i++) {
+    for (let i = 0; i < this.portsEnd; i++) {
       const port = unchecked(this.ports[i]);
       if (port !== null && !port.handBack()) return false;
     }
@@ -68,7 +72,7 @@ export class AhciMediator extends MmioMediator {
 
   /** Whether something is under way that does not wait for the guest. */
   get busy(): bool {
-    for (let i = 0; i < this.ports.length; i++) {
+    for (let i = 0; i < this.portsEnd; i++) {
       const port = unchecked(this.ports[i]);
       if (port !== null && port.busy) return true;
     }
@@ -121,7 +125,7 @@ export class AhciMediator extends MmioMediator {
 
   /** HBA reset: all that the VMM has under way ends before it begins. [AHCI 10.4.3] */
   private reset(): void {
-    for (let i = 0; i < this.ports.length; i++) {
+    for (let i = 0; i < this.portsEnd; i++) {
       const port = unchecked(this.ports[i]);
       if (port !== null) port.reset();
     }
