@@ -17,6 +17,9 @@ const RESPONSE = 8;
 /** As in confine.c. */
 const PATTERN = 0xc0de1e55;
 const FIRST = 64;
+/** Where it stores, in each page. */
+const STORED = [8, 16];
+const PAGE = 4096;
 /** What it says: loads show nothing, what the controller is told to do there fails, honest commands go on. */
 const SAID = [
   /^loads that showed something 0, stores that stayed \d+$/m,
@@ -60,10 +63,13 @@ export async function confines(): Promise<string> {
   return `${com1.text.match(/failed/g)!.length} commands failed, ${forger.sent} forged frames were dropped`;
 }
 
-/** The hypervisor's code is what it was, and what the guest stored is nowhere in its memory. */
+/** The hypervisor's code is what it was, and what the guest stored is nowhere where it stored it. */
 async function untouched({ machine }: Laboratory, before: Uint8Array, base: number): Promise<void> {
   const memory = machine.board.cpu.read(base, HIDDEN);
-  assert.equal(new Uint32Array(memory.buffer).indexOf(PATTERN), -1, "what the guest stored is in its memory");
+  const words = new Uint32Array(memory.buffer);
+  // elsewhere there may be copies of the guest's registers and instructions
+  for (let page = 0; page < HIDDEN; page += PAGE)
+    for (const at of STORED) assert.notEqual(words[(page + at) / 4], PATTERN, `a store at ${page + at} has arrived`);
   const code = (await vmmImage()).lines.map(({ address }) => address);
   const [from, to] = [Math.min(...code), Math.max(...code)];
   assert.ok(to - from > 50_000);
