@@ -76,4 +76,13 @@ test("the block cache is told of what was written to each page with code", () =>
   ]);
 });
 
+test("page tables above 2 GiB are read and written where they are", () => {
+  const memory = new PhysicalMemory(0x90000000);
+  memory.write32(0x8fff0008, 0x12345678);
+  assert.is(memory.read32(0x8fff0008), 0x12345678);
+  const bytes = new Uint8Array(4);
+  memory.dmaRead(0x8fff0008, bytes);
+  assert.equal([...bytes], [0x78, 0x56, 0x34, 0x12]);
+});
+
 test.run();
