@@ -44,7 +44,7 @@ const WATCH: u64 = 10_000_000;
 /** The same when it is leaving: every processor has to come by soon. */
 const HURRY: u64 = 50_000;
 const WAIT_FOR_SIPI: u64 = 3;
-/** An INIT for the first processor means that the machine begins anew (R2.16) [ICH9 13.7.5]. */
+/** An INIT for the first processor means that the machine begins anew (R2.16) [82371AB 4.2.7]. */
 const RESET_CONTROL: u32 = 0xcf9;
 const RESET: u32 = 6;
 const IF: u64 = 0x200;
